@@ -1,0 +1,39 @@
+/** Exit codes, by who has to act. 5 to 13 are left out: Node itself ends with them. */
+export const EXIT = {
+  bug: 1,
+  usage: 2,
+  config: 3,
+  inputNeeded: 4,
+  docker: 20,
+  port: 21,
+  image: 22,
+  container: 23,
+  timeout: 24,
+  migration: 25,
+  check: 26,
+  interrupted: 130,
+} as const;
+
+export interface CliErrorOptions {
+  /** Stable name for scripts, e.g. `PORT_IN_USE`. */
+  readonly code: string;
+  readonly exitCode: number;
+  /** What the user can do, most likely first. */
+  readonly suggestions?: readonly string[];
+  readonly cause?: unknown;
+}
+
+/** A failure the user can act on. Printed without a stack. */
+export class CliError extends Error {
+  override readonly name = "CliError";
+  readonly code: string;
+  readonly exitCode: number;
+  readonly suggestions: readonly string[];
+
+  constructor(message: string, { code, exitCode, suggestions = [], cause }: CliErrorOptions) {
+    super(message, { cause });
+    this.code = code;
+    this.exitCode = exitCode;
+    this.suggestions = suggestions;
+  }
+}

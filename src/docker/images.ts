@@ -1,0 +1,69 @@
+import { createInterface } from "node:readline";
+import type { DockerEngine } from "./engine.ts";
+import { DockerError, hasStatus } from "./errors.ts";
+
+/** One line of the engine's answer to a pull; see «Create an image» in the Docker Engine API. */
+interface PullEvent {
+  /** The layer it is about; absent for messages about the whole image. */
+  readonly id?: string;
+  readonly status?: string;
+  readonly error?: string;
+}
+
+/** Pulls `image` unless the engine has it already. @throws DockerError when it cannot be pulled */
+export async function ensureImage(
+  docker: DockerEngine,
+  image: string,
+  options: { readonly onProgress: (line: string) => void; readonly signal?: AbortSignal },
+): Promise<void> {
+  try {
+    await docker.getImage(image).inspect();
+    return;
+  } catch (error) {
+    if (!hasStatus(error, 404)) throw error;
+  }
+  options.onProgress(`pulling ${image}`);
+  try {
+    await pull(docker, image, options);
+  } catch (cause) {
+    options.signal?.throwIfAborted();
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new DockerError(
+      `Docker could not pull ${image}: ${why}`,
+      ["Check the name of the image and your network; docker login if its registry asks for it."],
+      cause,
+    );
+  }
+}
+
+async function pull(
+  docker: DockerEngine,
+  image: string,
+  { onProgress, signal }: { readonly onProgress: (line: string) => void; readonly signal?: AbortSignal },
+): Promise<void> {
+  const stream = await docker.pull(image, signal === undefined ? {} : { abortSignal: signal });
+  const layers = new Map<string, boolean>();
+  let shown = "";
+  // A pull that fails half-way ends like one that succeeds; the only sign is the error in one of its lines.
+  for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
+    const event = toPullEvent(line);
+    if (event.error !== undefined) throw new Error(event.error);
+    if (event.id === undefined || event.status === undefined) continue;
+    if (event.status.startsWith("Pulling from")) continue;
+    layers.set(event.id, event.status === "Pull complete" || event.status === "Already exists");
+    const done = [...layers.values()].filter(Boolean).length;
+    const progress = `pulling ${image}: ${done} of ${layers.size} layers`;
+    if (progress !== shown) onProgress(progress);
+    shown = progress;
+  }
+}
+
+function toPullEvent(line: string): PullEvent {
+  try {
+    const event: PullEvent | null = JSON.parse(line);
+    return event ?? {};
+  } catch {
+    // Proxies add lines of their own; progress is all that is lost.
+    return {};
+  }
+}

@@ -1,0 +1,38 @@
+import type { JsonObject } from "./json.ts";
+
+export type ThreadStatus = "idle" | "busy" | "interrupted" | "error";
+
+/** One question a graph has asked and not had answered. */
+export interface Interrupt {
+  readonly id?: string;
+  readonly value: unknown;
+}
+
+/** Open interrupts by the id of the task that raised them. */
+export type Interrupts = Readonly<Record<string, readonly Interrupt[]>>;
+
+/** A conversation: the state that runs read and write, and where it stands. */
+export interface Thread {
+  readonly thread_id: string;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+  /** When the state last changed, as opposed to the metadata. */
+  readonly state_updated_at: Date;
+  readonly metadata: JsonObject;
+  readonly config: JsonObject;
+  readonly status: ThreadStatus;
+  /** State after the last finished run or state update; null before the first. */
+  readonly values: unknown;
+  readonly interrupts: Interrupts;
+  /** Why the last run failed; null unless `status` is `error`. */
+  readonly error: JsonObject | null;
+}
+
+/** What the end of a run or an update of the state leaves on the thread's row. */
+export interface ThreadOutcome {
+  readonly status: Exclude<ThreadStatus, "busy">;
+  /** Null keeps what is there. */
+  readonly values: JsonObject | readonly unknown[] | null;
+  readonly interrupts: Interrupts;
+  readonly error: JsonObject | null;
+}

@@ -1,0 +1,38 @@
+import { createRequire } from "node:module";
+import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
+import { drawGraph } from "./draw-graph.ts";
+import type { GraphRegistry } from "./graph-registry.ts";
+import { streamGraph } from "./stream-graph.ts";
+import { readThreadHistory, readThreadState, updateThreadState } from "./thread-state.ts";
+
+/** What the server can do with the project's graphs, with the graphs already applied. */
+export function createEngine(graphs: GraphRegistry, checkpointer: BaseCheckpointSaver) {
+  const langGraphVersion = findLangGraphVersion();
+  const withGraphs =
+    <A extends unknown[], R>(work: (graphs: GraphRegistry, ...args: A) => R) =>
+    (...args: A): R =>
+      work(graphs, ...args);
+
+  return {
+    graphs: graphs.entries,
+    langGraphVersion,
+    /** @throws DomainError `not_found` for an unknown graph, `validation_error` for one that failed to load */
+    requireGraph: graphs.require,
+    streamGraph: (...args: Tail<Parameters<typeof streamGraph>>) =>
+      streamGraph({ graphs, checkpointer, langGraphVersion }, ...args),
+    readThreadState: withGraphs(readThreadState),
+    readThreadHistory: withGraphs(readThreadHistory),
+    updateThreadState: withGraphs(updateThreadState),
+    drawGraph: withGraphs(drawGraph),
+  };
+}
+
+export type Engine = ReturnType<typeof createEngine>;
+
+type Tail<T extends unknown[]> = T extends [unknown, ...infer Rest] ? Rest : never;
+
+function findLangGraphVersion(): string {
+  const require = createRequire(import.meta.resolve("@langchain/langgraph"));
+  const { version } = require("@langchain/langgraph/package.json") as { version: string };
+  return version;
+}

@@ -1,0 +1,105 @@
+import {
+  BaseStore,
+  type GetOperation,
+  type Item,
+  type ListNamespacesOperation,
+  type Operation,
+  type OperationResults,
+  type PutOperation,
+  type SearchOperation,
+} from "@langchain/langgraph-checkpoint";
+import type { JsonObject } from "../domain/json.ts";
+import type { StoreItem } from "../domain/store-item.ts";
+import { toJson } from "./to-json.ts";
+
+/** The store's operations as the server has them, for graphs and clients alike. */
+export interface StoreOperations {
+  get(namespace: readonly string[], key: string): Promise<StoreItem | null>;
+  put(namespace: readonly string[], key: string, value: JsonObject): Promise<void>;
+  delete(namespace: readonly string[], key: string): Promise<void>;
+  search(search: {
+    readonly prefix: readonly string[];
+    readonly filter: JsonObject;
+    readonly query: string | null;
+    readonly limit: number;
+    readonly offset: number;
+  }): Promise<readonly StoreItem[]>;
+  listNamespaces(search: {
+    readonly prefix: readonly string[];
+    readonly suffix: readonly string[];
+    readonly maxDepth: number | null;
+    readonly limit: number;
+    readonly offset: number;
+  }): Promise<readonly (readonly string[])[]>;
+}
+
+/** The store that graphs see as `config.store`. */
+export function createGraphStore(operations: StoreOperations): BaseStore {
+  return new GraphStore(operations);
+}
+
+/** A class because LangGraph asks for a subclass of its own. */
+class GraphStore extends BaseStore {
+  readonly #operations: StoreOperations;
+
+  constructor(operations: StoreOperations) {
+    super();
+    this.#operations = operations;
+  }
+
+  override async batch<Op extends Operation[]>(operations: Op): Promise<OperationResults<Op>> {
+    const results: unknown[] = [];
+    // In order: a batch may read what it has written.
+    for (const operation of operations) results.push(await this.#run(operation));
+    return results as OperationResults<Op>;
+  }
+
+  #run(operation: Operation): Promise<unknown> {
+    if ("namespacePrefix" in operation) return this.#search(operation);
+    if ("value" in operation) return this.#put(operation);
+    if ("key" in operation) return this.#get(operation);
+    return this.#listNamespaces(operation);
+  }
+
+  async #get({ namespace, key }: GetOperation): Promise<Item | null> {
+    const item = await this.#operations.get(namespace, key);
+    return item === null ? null : toItem(item);
+  }
+
+  #put({ namespace, key, value }: PutOperation): Promise<void> {
+    return value === null
+      ? this.#operations.delete(namespace, key)
+      : this.#operations.put(namespace, key, toJson(value) as JsonObject);
+  }
+
+  async #search({ namespacePrefix, filter, query, limit, offset }: SearchOperation): Promise<Item[]> {
+    const items = await this.#operations.search({
+      prefix: namespacePrefix,
+      filter: filter ?? {},
+      query: query ?? null,
+      limit: limit ?? 10,
+      offset: offset ?? 0,
+    });
+    return items.map(toItem);
+  }
+
+  async #listNamespaces({ matchConditions = [], maxDepth, limit, offset }: ListNamespacesOperation) {
+    const path = (type: "prefix" | "suffix") =>
+      matchConditions.find(({ matchType }) => matchType === type)?.path ?? [];
+    return await this.#operations.listNamespaces({
+      prefix: path("prefix"),
+      suffix: path("suffix"),
+      maxDepth: maxDepth ?? null,
+      limit,
+      offset,
+    });
+  }
+}
+
+const toItem = ({ namespace, key, value, created_at, updated_at }: StoreItem): Item => ({
+  namespace: [...namespace],
+  key,
+  value,
+  createdAt: created_at,
+  updatedAt: updated_at,
+});

@@ -1,0 +1,130 @@
+import { type AIMessageChunk, type BaseMessage, isAIMessageChunk, isBaseMessage } from "@langchain/core/messages";
+import type { StreamMode as GraphStreamMode } from "@langchain/langgraph";
+import { isCheckpointEnvelope } from "@langchain/langgraph/web";
+import { isJsonObject, type JsonObject } from "../domain/json.ts";
+import type { NewRunEvent, StreamMode } from "../domain/run.ts";
+import { toCheckpoint } from "./checkpoint-config.ts";
+import { createLifecycleTracker } from "./lifecycle-tracker.ts";
+import { toJson } from "./to-json.ts";
+
+/** One item of LangGraph's stream: the subgraph it comes from, its mode, its payload. */
+export type GraphChunk = readonly [namespace: readonly string[], mode: GraphStreamMode, payload: unknown];
+
+export interface StreamRequest {
+  readonly modes: ReadonlySet<StreamMode>;
+  /** Whether events of subgraphs are wanted. */
+  readonly subgraphs: boolean;
+}
+
+/** What LangGraph has to be asked for so that the wanted events can be made of it. */
+export function toGraphModes({ modes }: StreamRequest): GraphStreamMode[] {
+  const wanted = new Set<GraphStreamMode>();
+  for (const mode of modes) {
+    if (mode === "messages-tuple") wanted.add("messages");
+    else if (mode === "messages") wanted.add("messages").add("values");
+    else if (mode === "lifecycle") wanted.add("tasks");
+    else if (mode !== "events") wanted.add(mode);
+  }
+  return [...wanted];
+}
+
+/** Lifecycle events are about subgraphs, so those must be streamed even if nothing else of them is wanted. */
+export const needsSubgraphs = ({ modes, subgraphs }: StreamRequest): boolean =>
+  subgraphs || modes.has("lifecycle");
+
+/** Translates LangGraph's stream of one run into the protocol's events. It has memory: make one per run. */
+export function createEventTranslator(request: StreamRequest): (chunk: GraphChunk) => NewRunEvent[] {
+  const { modes, subgraphs } = request;
+  const messages = modes.has("messages") ? createMessageAccumulator() : null;
+  const lifecycle = modes.has("lifecycle") ? createLifecycleTracker() : null;
+
+  return ([namespace, mode, payload]) => {
+    const events = lifecycle?.(namespace, mode, payload) ?? [];
+    if (namespace.length > 0 && !subgraphs) return events;
+    const emit = (event: string, data: unknown) => events.push(toEvent(event, namespace, data));
+
+    if (messages !== null) for (const [event, data] of messages(mode, payload)) emit(event, data);
+    if (mode === "messages") {
+      if (modes.has("messages-tuple")) emit("messages", payload);
+    } else if (modes.has(mode) && !isCheckpointEnvelope(payload)) {
+      emit(mode, toProtocolPayload(mode, payload));
+    }
+    return events;
+  };
+}
+
+/** An event of a subgraph carries its namespace in its name: `updates|child:1f…`. */
+export const toEvent = (event: string, namespace: readonly string[], data: unknown): NewRunEvent => ({
+  event: [event, ...namespace].join("|"),
+  data: JSON.stringify(toJson(data) ?? null),
+});
+
+function toProtocolPayload(mode: GraphStreamMode, payload: unknown): unknown {
+  if (!isJsonObject(payload)) return payload;
+  if (mode === "checkpoints") return toCheckpointPayload(payload);
+  if (mode === "tasks") return toTaskPayload(payload);
+  if (mode !== "debug") return payload;
+  const { type, payload: inner } = payload;
+  if (!isJsonObject(inner)) return payload;
+  return { ...payload, payload: type === "checkpoint" ? toCheckpointPayload(inner) : toTaskPayload(inner) };
+}
+
+/** LangGraph.js writes `parentConfig` and leaves its internals in the configs; the protocol has neither. */
+function toCheckpointPayload({ config, parentConfig, tasks, ...rest }: JsonObject): JsonObject {
+  return {
+    ...rest,
+    config: withoutInternals(config),
+    parent_config: withoutInternals(parentConfig) ?? null,
+    checkpoint: toCheckpoint(config),
+    parent_checkpoint: toCheckpoint(parentConfig),
+    tasks: Array.isArray(tasks) ? tasks.map(toTaskPayload) : [],
+  };
+}
+
+/** A task that runs a subgraph names the checkpoint where its state is. */
+function toTaskPayload(task: unknown): unknown {
+  if (!isJsonObject(task)) return task;
+  const checkpoint = toCheckpoint(task["state"]);
+  if (checkpoint === null) return task;
+  const { state: _, ...rest } = task;
+  return { ...rest, checkpoint };
+}
+
+function withoutInternals(config: unknown): unknown {
+  if (!isJsonObject(config)) return config;
+  const { callbacks: _, configurable, ...rest } = config;
+  if (!isJsonObject(configurable)) return rest;
+  const visible = Object.entries(configurable).filter(([key]) => !key.startsWith("__"));
+  return { ...rest, configurable: Object.fromEntries(visible) };
+}
+
+/**
+ * The older `messages` mode: each message so far on every token, and once more when it is complete.
+ * Complete are those that reach the state, which is why `values` are asked for.
+ */
+function createMessageAccumulator() {
+  const partial = new Map<string, AIMessageChunk>();
+  const complete = new Set<string>();
+
+  return function* (mode: GraphStreamMode, payload: unknown): Generator<[event: string, data: unknown]> {
+    if (mode === "values") {
+      const added = messagesOf(payload).filter(({ id }) => id !== undefined && !complete.has(id));
+      for (const { id } of added) complete.add(id as string);
+      if (added.length > 0) yield ["messages/complete", added];
+    }
+    if (mode !== "messages") return;
+    const [message, metadata] = payload as [AIMessageChunk, JsonObject];
+    if (message.id === undefined || !isAIMessageChunk(message)) return;
+    const before = partial.get(message.id);
+    if (before === undefined) yield ["messages/metadata", { [message.id]: { metadata } }];
+    const after = before === undefined ? message : before.concat(message);
+    partial.set(message.id, after);
+    yield ["messages/partial", [after]];
+  };
+}
+
+function messagesOf(values: unknown): readonly BaseMessage[] {
+  const messages = isJsonObject(values) ? values["messages"] : undefined;
+  if (messages === undefined) return [];
+  return [messages].flat().filter((item): item is BaseMessage => isBaseMessage(item));
+}

@@ -1,0 +1,165 @@
+import { type BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
+import { Command, isGraphDrained, RunControl, Send } from "@langchain/langgraph";
+import {
+  type ClaimedRun,
+  type NewRunEvent,
+  type RunCommand,
+  RunDrained,
+  type RunGoto,
+} from "../domain/run.ts";
+import { toRunnableConfig } from "./checkpoint-config.ts";
+import type { GraphRegistry } from "./graph-registry.ts";
+import type { Graph } from "./load-graph.ts";
+import {
+  createEventTranslator,
+  type GraphChunk,
+  needsSubgraphs,
+  type StreamRequest,
+  toEvent,
+  toGraphModes,
+} from "./stream-events.ts";
+
+export interface StreamSignals {
+  /** Stops the run as soon as possible. */
+  readonly abort: AbortSignal;
+  /** Stops the run at the end of the current step, with its state saved. */
+  readonly drain: AbortSignal;
+}
+
+interface Deps {
+  readonly graphs: GraphRegistry;
+  readonly checkpointer: BaseCheckpointSaver;
+  readonly langGraphVersion: string;
+}
+
+/**
+ * Executes a run and yields the protocol's events, in order. Knows nothing of rows, queues or HTTP.
+ *
+ * @throws RunDrained when `drain` ended it early; whatever the graph throws; the reason of `abort`
+ */
+export async function* streamGraph(
+  { graphs, checkpointer, langGraphVersion }: Deps,
+  run: ClaimedRun,
+  signals: StreamSignals,
+): AsyncGenerator<NewRunEvent, void, undefined> {
+  const { kwargs } = run;
+  yield toEvent("metadata", [], { run_id: run.run_id, attempt: run.attempt });
+
+  const resuming = run.attempt > 1 && (await hasProgress(checkpointer, run));
+  const options = toStreamOptions(run, { resuming, langGraphVersion });
+  const graph = await graphs.get(
+    kwargs.graph_id,
+    { configurable: options.configurable, metadata: options.metadata },
+    { accessContext: "threads.create_run", executionRuntime: { context: kwargs.context } },
+  );
+
+  const control = new RunControl();
+  const onDrain = () => control.requestDrain("hand-back");
+  signals.drain.addEventListener("abort", onDrain);
+  if (signals.drain.aborted) onDrain();
+  try {
+    yield* translate(graph, resuming ? null : toGraphInput(run), {
+      request: { modes: new Set(kwargs.stream_mode), subgraphs: kwargs.stream_subgraphs },
+      options: { ...options, signal: signals.abort, control },
+      runId: run.run_id,
+    });
+  } catch (error) {
+    if (isGraphDrained(error)) throw new RunDrained({ cause: error });
+    throw error;
+  } finally {
+    signals.drain.removeEventListener("abort", onDrain);
+  }
+}
+
+/**
+ * Whether an earlier attempt of this run has left a checkpoint. Then the graph goes on from there: its
+ * input, command or fork point are in that checkpoint and must not be applied again.
+ */
+async function hasProgress(checkpointer: BaseCheckpointSaver, run: ClaimedRun): Promise<boolean> {
+  const latest = await checkpointer.getTuple(toRunnableConfig(run.thread_id));
+  return (latest?.metadata as { run_id?: unknown } | undefined)?.run_id === run.run_id;
+}
+
+function toStreamOptions(
+  run: ClaimedRun,
+  { resuming, langGraphVersion }: { resuming: boolean; langGraphVersion: string },
+) {
+  const { config, context, interrupt_before, interrupt_after, durability } = run.kwargs;
+  const { checkpoint_id, ...configurable } = config.configurable ?? {};
+  return {
+    configurable: {
+      ...configurable,
+      checkpoint_ns: configurable["checkpoint_ns"] ?? "",
+      ...(checkpoint_id !== undefined && !resuming && { checkpoint_id }),
+    },
+    metadata: {
+      ...config.metadata,
+      run_attempt: run.attempt,
+      langgraph_version: langGraphVersion,
+      langgraph_host: "self-hosted",
+    },
+    tags: [...(config.tags ?? [])],
+    runId: run.run_id,
+    durability,
+    // Keys that are undefined would override what the graph was compiled with.
+    ...(config.run_name !== undefined && { runName: config.run_name }),
+    ...(config.recursion_limit !== undefined && { recursionLimit: config.recursion_limit }),
+    ...(config.max_concurrency !== undefined && { maxConcurrency: config.max_concurrency }),
+    ...(context !== null && { context }),
+    ...(interrupt_before !== null && { interruptBefore: toNodes(interrupt_before) }),
+    ...(interrupt_after !== null && { interruptAfter: toNodes(interrupt_after) }),
+  };
+}
+
+const toNodes = (nodes: readonly string[] | "*") => (nodes === "*" ? nodes : [...nodes]);
+
+interface Translation {
+  readonly request: StreamRequest;
+  readonly options: ReturnType<typeof toStreamOptions> & { signal: AbortSignal; control: RunControl };
+  readonly runId: string;
+}
+
+async function* translate(
+  graph: Graph,
+  input: unknown,
+  { request, options, runId }: Translation,
+): AsyncGenerator<NewRunEvent, void, undefined> {
+  const toEvents = createEventTranslator(request);
+  const streamMode = toGraphModes(request);
+  const subgraphs = needsSubgraphs(request);
+  const toChunk = (item: unknown): GraphChunk =>
+    (subgraphs ? item : [[], ...(item as readonly unknown[])]) as GraphChunk;
+
+  if (!request.modes.has("events")) {
+    for await (const item of await graph.stream(input, { ...options, streamMode, subgraphs })) {
+      yield* toEvents(toChunk(item));
+    }
+    return;
+  }
+  // LangChain's own events; LangGraph's stream is among them, as the chunks of the outermost chain.
+  const events = graph.streamEvents(input, { ...options, streamMode, subgraphs, version: "v2" });
+  for await (const event of events) {
+    if (event.tags?.includes("langsmith:hidden")) continue;
+    if (event.event === "on_chain_stream" && event.run_id === runId) {
+      yield* toEvents(toChunk(event.data.chunk));
+    } else {
+      yield toEvent("events", [], event);
+    }
+  }
+}
+
+/** A command wins over an input: clients that resume send both. */
+const toGraphInput = ({ kwargs }: ClaimedRun): unknown =>
+  kwargs.command === null ? (kwargs.input ?? null) : toCommand(kwargs.command);
+
+function toCommand({ update, resume, goto }: RunCommand): Command {
+  const targets = goto === undefined || goto === null ? [] : [goto].flat();
+  return new Command({
+    ...(update !== undefined && update !== null && { update: update as Record<string, unknown> }),
+    ...(resume !== undefined && { resume }),
+    ...(targets.length > 0 && { goto: targets.map(toTarget) }),
+  });
+}
+
+const toTarget = (target: RunGoto): string | Send =>
+  typeof target === "string" ? target : new Send(target.node, target.input);

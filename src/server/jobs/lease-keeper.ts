@@ -1,0 +1,92 @@
+import type { Logger } from "pino";
+import { type ClaimedRun, RunStopped } from "../domain/run.ts";
+import type { Database } from "../persistence/database.ts";
+import { renewLeases } from "../persistence/leases.ts";
+
+interface Held {
+  readonly attempt: number;
+  readonly heldSinceMs: number;
+  readonly stop: AbortController;
+}
+
+export interface LeaseKeeper extends Disposable {
+  /** Keeps the lease of a claimed run. @returns aborts with a RunStopped when the run has to stop */
+  hold(run: ClaimedRun): AbortSignal;
+  release(runId: string): void;
+  /** Renews now, and so learns what is asked of the runs. */
+  check(): void;
+  stopAll(reason: RunStopped): void;
+}
+
+/**
+ * Renews the leases of all runs of a worker with one statement, at a third of their length, and learns from
+ * its answer which runs are to be cancelled and which were lost.
+ *
+ * When renewing fails for so long that the leases must have expired, the runs are stopped here: another
+ * worker may have them.
+ */
+export function createLeaseKeeper(
+  { db, log }: { readonly db: Database; readonly log: Logger },
+  { workerId, leaseMs }: { readonly workerId: string; readonly leaseMs: number },
+): LeaseKeeper {
+  const held = new Map<string, Held>();
+  let renewedMs = performance.now();
+  let renewing: Promise<void> | null = null;
+  let again = false;
+
+  const renew = async () => {
+    const startedMs = performance.now();
+    const kept = new Map((await renewLeases(db, workerId, leaseMs)).map((run) => [run.run_id, run]));
+    renewedMs = startedMs;
+    for (const [runId, { attempt, heldSinceMs, stop }] of held) {
+      const row = kept.get(runId);
+      // A run that was claimed while the statement was on its way may not be in its answer.
+      const lost = heldSinceMs < startedMs && row?.attempt !== attempt;
+      if (lost) stop.abort(new RunStopped("lease_lost"));
+      else if (row?.cancel_requested) stop.abort(new RunStopped(row.cancel_requested));
+    }
+  };
+
+  const loseExpired = () => {
+    const nowMs = performance.now();
+    for (const { heldSinceMs, stop } of held.values()) {
+      if (nowMs - Math.max(renewedMs, heldSinceMs) > leaseMs) stop.abort(new RunStopped("lease_lost"));
+    }
+  };
+
+  const check = () => {
+    again = true;
+    if (renewing !== null) return;
+    renewing = (async () => {
+      while (again && held.size > 0) {
+        again = false;
+        await renew();
+      }
+    })()
+      .catch((error: unknown) => {
+        log.warn({ err: error, runs: held.size }, "could not renew leases");
+        loseExpired();
+      })
+      .finally(() => {
+        renewing = null;
+      });
+  };
+
+  const heartbeat = setInterval(check, leaseMs / 3);
+
+  return {
+    hold({ run_id, attempt }) {
+      const stop = new AbortController();
+      held.set(run_id, { attempt, heldSinceMs: performance.now(), stop });
+      return stop.signal;
+    },
+    release: (runId) => void held.delete(runId),
+    check,
+    stopAll(reason) {
+      for (const { stop } of held.values()) stop.abort(reason);
+    },
+    [Symbol.dispose]() {
+      clearInterval(heartbeat);
+    },
+  };
+}

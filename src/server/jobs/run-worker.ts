@@ -1,0 +1,116 @@
+import type { Logger } from "pino";
+import { type ClaimedRun, RunStopped } from "../domain/run.ts";
+import type { Database } from "../persistence/database.ts";
+import { claimRuns } from "../persistence/leases.ts";
+import type { Services } from "../services/bind.ts";
+import { createLeaseKeeper } from "./lease-keeper.ts";
+
+export interface RunWorkerOptions {
+  readonly workerId: string;
+  /** How many runs to execute at once. */
+  readonly slots: number;
+  /** How long a claim lasts without renewal; renewed at a third of it. */
+  readonly leaseMs: number;
+  /** How long an idle worker waits before it looks again by itself. */
+  readonly pollMs: number;
+  /** How long runs may go on after closing has begun, before they are stopped and handed back. */
+  readonly drainMs: number;
+}
+
+interface Deps {
+  readonly db: Database;
+  readonly services: Pick<Services, "executeRun">;
+  readonly log: Logger;
+}
+
+export interface RunWorker extends AsyncDisposable {
+  /** Looks for new runs now. */
+  wake(): void;
+  /** Looks now whether runs of this worker are to be cancelled. */
+  checkCancels(): void;
+}
+
+/**
+ * Starts claiming and executing runs. Disposing it stops claiming, lets runs finish for a while, and hands
+ * the others back to the queue: each stops after its current step, or, once the time is over, at once.
+ */
+export function startRunWorker({ db, services, log }: Deps, options: RunWorkerOptions): RunWorker {
+  const { workerId, slots, leaseMs, pollMs, drainMs } = options;
+  const leases = createLeaseKeeper({ db, log }, { workerId, leaseMs });
+  const active = new Map<string, Promise<void>>();
+  const drain = new AbortController();
+  let closing = false;
+  let claiming: Promise<void> | null = null;
+  let wokenMeanwhile = false;
+
+  const execute = async (run: ClaimedRun) => {
+    const { run_id, thread_id, attempt } = run;
+    const runLog = log.child({ run_id, thread_id, graph_id: run.kwargs.graph_id, attempt });
+    const startedMs = performance.now();
+    runLog.debug("run started");
+    try {
+      const outcome = await services.executeRun(run, { abort: leases.hold(run), drain: drain.signal });
+      runLog.info({ outcome, ms: Math.round(performance.now() - startedMs) }, "run ended");
+    } catch (error) {
+      runLog.error({ err: error }, "run could not be finished; it is tried again when its lease expires");
+    } finally {
+      leases.release(run_id);
+      active.delete(run_id);
+      wake();
+    }
+  };
+
+  const claim = async () => {
+    do {
+      wokenMeanwhile = false;
+      const free = slots - active.size;
+      if (free <= 0 || closing) return;
+      const runs = await claimRuns(db, { workerId, leaseMs, limit: free });
+      for (const run of runs) active.set(run.run_id, execute(run));
+    } while (wokenMeanwhile);
+  };
+
+  /** One claim at a time; a call during one makes it look once more. */
+  const wake = () => {
+    wokenMeanwhile = true;
+    if (closing || claiming !== null) return;
+    claiming = claim()
+      .catch((error: unknown) => log.error({ err: error }, "could not claim runs"))
+      .finally(() => {
+        claiming = null;
+      });
+  };
+
+  const poll = setInterval(wake, pollMs);
+  wake();
+
+  return {
+    wake,
+    checkCancels: leases.check,
+    async [Symbol.asyncDispose]() {
+      closing = true;
+      clearInterval(poll);
+      await claiming;
+      const finished = () => Promise.all(active.values());
+      if (active.size > 0) log.info({ runs: active.size, grace_ms: drainMs }, "waiting for runs");
+      await withTimeout(finished(), drainMs);
+      drain.abort();
+      await withTimeout(finished(), drainMs === 0 ? 0 : STEP_MS);
+      leases.stopAll(new RunStopped("drain"));
+      await finished();
+      leases[Symbol.dispose]();
+    },
+  };
+}
+
+/** How long a run may take to reach the end of its step after the grace. */
+const STEP_MS = 2000;
+
+async function withTimeout(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([work, timeout]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,89 @@
+import pg from "pg";
+
+/** Anything that can run one statement: the pool, or a client inside a transaction. */
+export type Queryable = Pick<pg.Pool, "query">;
+
+export interface Database extends Queryable {
+  /**
+   * Runs `work` in one transaction. Commits when it resolves, rolls back when it throws.
+   * A connection that breaks mid-way is dropped from the pool, not returned to it.
+   */
+  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  /** The pool itself, for LangGraph's saver, which takes nothing less. */
+  readonly pool: pg.Pool;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  /** Most connections held at once. */
+  readonly max: number;
+  /** Told of a connection that broke while nobody was using it. */
+  readonly onIdleError: (error: Error) => void;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+export function openDatabase(connectionString: string, { max, onIdleError }: DatabaseOptions): Database {
+  const pool = new pg.Pool({
+    connectionString,
+    max,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: "aegra",
+  });
+  // Without a listener, a server restart that cuts an idle connection would end the whole process.
+  pool.on("error", onIdleError);
+
+  return {
+    pool,
+    query: pool.query.bind(pool),
+    close: () => pool.end(),
+
+    async transaction(work) {
+      const client = await pool.connect();
+      let broken: Error | undefined;
+      try {
+        await client.query("begin");
+        const result = await work(client);
+        await client.query("commit");
+        return result;
+      } catch (error) {
+        await client.query("rollback").catch((cause: Error) => {
+          broken = cause;
+        });
+        throw error;
+      } finally {
+        client.release(broken);
+      }
+    },
+  };
+}
+
+/** SQLSTATEs; see “PostgreSQL Error Codes” in the Postgres manual. */
+export const UNIQUE_VIOLATION = "23505";
+export const FOREIGN_KEY_VIOLATION = "23503";
+
+export const hasSqlState = (error: unknown, state: string): boolean =>
+  error instanceof pg.DatabaseError && error.code === state;
+
+/**
+ * Whether the database could not be reached or is going away, as opposed to refusing a statement.
+ * Classes: 08 connection, 53 resources, 57P shutdown, 25006 read-only after a failover.
+ */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return /^(08|53|57P|25006)/.test(error.code ?? "");
+  if (!(error instanceof Error)) return false;
+  if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable);
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== undefined) return ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND"].includes(code);
+  // node-postgres gives these no code; the texts are those of pg 8.
+  return /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(
+    error.message,
+  );
+}
+
+/** Unwraps a statement that must touch exactly one row. Anything else is a bug, not a user error. */
+export function only<T>(rows: readonly T[]): T {
+  const [row] = rows;
+  if (row === undefined || rows.length !== 1) throw new Error(`expected one row, got ${rows.length}`);
+  return row;
+}

@@ -1,0 +1,154 @@
+import type { CancelAction, ClaimedRun, Fence, RunStatus } from "../domain/run.ts";
+import { hasSqlState, type Queryable, UNIQUE_VIOLATION } from "./database.ts";
+import { RUN } from "./runs.ts";
+
+export interface Claim {
+  readonly workerId: string;
+  /** How long the claim lasts unless renewed. */
+  readonly leaseMs: number;
+  /** Most runs to take. */
+  readonly limit: number;
+}
+
+/**
+ * Takes the oldest runs that are due, at most one of each thread.
+ *
+ * Runs of one thread never overlap: the index `runs_one_running_per_thread` refuses a second one. The
+ * `not exists` below only keeps workers from trying; two workers can still race past it, and then the
+ * loser gets a unique violation, which here means “nothing for you”.
+ */
+export async function claimRuns(
+  db: Queryable,
+  { workerId, leaseMs, limit }: Claim,
+): Promise<readonly ClaimedRun[]> {
+  try {
+    const { rows } = await db.query<ClaimedRun>(
+      `with due as (
+         select run_id
+           from runs waiting
+          where status = 'pending'
+            and available_at <= now()
+            and not exists (
+              select 1 from runs earlier
+               where earlier.thread_id = waiting.thread_id
+                 and (earlier.status = 'running'
+                      or earlier.status = 'pending' and earlier.seq < waiting.seq
+                         and earlier.available_at <= now()))
+          order by seq
+          limit $3
+            for update skip locked)
+       update runs
+          set status = 'running', attempt = attempt + 1, claimed_by = $1,
+              lease_expires_at = now() + $2 * interval '1 millisecond', updated_at = now()
+        where run_id in (select run_id from due)
+       returning ${RUN}, attempt, claimed_by as worker_id, delete_thread`,
+      [workerId, leaseMs, limit],
+    );
+    return rows;
+  } catch (error) {
+    if (hasSqlState(error, UNIQUE_VIOLATION)) return [];
+    throw error;
+  }
+}
+
+/**
+ * Renews every lease of a worker at once.
+ * @returns the runs it still holds and what was asked of them; a run not among them belongs to someone else
+ */
+export async function renewLeases(
+  db: Queryable,
+  workerId: string,
+  leaseMs: number,
+): Promise<readonly (Pick<Fence, "run_id" | "attempt"> & { cancel_requested: CancelAction | null })[]> {
+  const { rows } = await db.query(
+    `update runs
+        set lease_expires_at = now() + $2 * interval '1 millisecond'
+      where claimed_by = $1
+        and status = 'running'
+        and lease_expires_at > now()
+     returning run_id, attempt, cancel_requested`,
+    [workerId, leaseMs],
+  );
+  return rows;
+}
+
+/** @returns false when the lease was lost: another worker owns the run now, so drop this result */
+export async function finishRun(
+  tx: Queryable,
+  { run_id, worker_id, attempt }: Fence,
+  status: RunStatus,
+): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `update runs
+        set status = $4, claimed_by = null, lease_expires_at = null, updated_at = now()
+      where run_id = $1
+        and claimed_by = $2
+        and attempt = $3
+        and status = 'running'`,
+    [run_id, worker_id, attempt, status],
+  );
+  return rowCount === 1;
+}
+
+/**
+ * Puts a run back into the queue, at its old place and not charged as a crash.
+ * @returns false when the lease was lost, for the same reason as in `finishRun`
+ */
+export async function handBackRun(db: Queryable, { run_id, worker_id, attempt }: Fence): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update runs
+        set status = 'pending', claimed_by = null, lease_expires_at = null, updated_at = now()
+      where run_id = $1
+        and claimed_by = $2
+        and attempt = $3
+        and status = 'running'`,
+    [run_id, worker_id, attempt],
+  );
+  return rowCount === 1;
+}
+
+export interface ExpiredRun {
+  readonly run_id: string;
+  readonly thread_id: string;
+  readonly crashes: number;
+  readonly cancel_requested: CancelAction | null;
+  readonly delete_thread: boolean;
+}
+
+/** Runs whose worker has not renewed its lease in time. */
+export async function listExpiredRuns(db: Queryable, limit: number): Promise<readonly ExpiredRun[]> {
+  const { rows } = await db.query<ExpiredRun>(
+    `select run_id, thread_id, crashes, cancel_requested, delete_thread
+       from runs
+      where status = 'running' and lease_expires_at <= now()
+      order by lease_expires_at
+      limit $1`,
+    [limit],
+  );
+  return rows;
+}
+
+/**
+ * Takes a run from a worker that did not renew its lease and gives it the next status.
+ * @returns false when the lease was renewed or someone else was faster
+ */
+export async function releaseExpiredRun(
+  tx: Queryable,
+  runId: string,
+  status: "pending" | "error" | "interrupted",
+): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `update runs
+        set status = $2, crashes = crashes + 1, claimed_by = null, lease_expires_at = null, updated_at = now()
+      where run_id = $1
+        and status = 'running'
+        and lease_expires_at <= now()`,
+    [runId, status],
+  );
+  return rowCount === 1;
+}
+
+/** Ends every lease. Only for a server that knows it is the only one, to take over from one that died. */
+export async function expireAllLeases(db: Queryable): Promise<void> {
+  await db.query("update runs set lease_expires_at = now() where status = 'running'");
+}

@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+
+const CHANNEL = "aegra_wake";
+const MAX_BACKOFF_MS = 5000;
+
+/** What servers on one database tell each other: that there is something to look at, never the thing itself. */
+export interface Notice {
+  readonly kind: "runs_pending" | "cancel_requested" | "runs_ended";
+}
+
+export interface Notifications extends AsyncDisposable {
+  /** Tells the other servers, soon. Notices of one kind in one turn of the event loop become one. */
+  send(notice: Notice): void;
+}
+
+export interface NotificationsOptions {
+  /** Distinguishes this server's notices from those of others. */
+  readonly instanceId: string;
+  readonly onNotice: (notice: Notice) => void;
+  readonly onError: (error: Error) => void;
+}
+
+/**
+ * Listens and notifies on a connection of its own, which is opened again whenever it breaks.
+ *
+ * A notice is a hint. It is sent after the commit it speaks of, outside any transaction that writes data,
+ * because a NOTIFY in a commit keeps Postgres from committing several at once; and with
+ * synchronous_commit off, since nothing is lost with it: whoever misses one polls.
+ */
+export function openNotifications(databaseUrl: string, options: NotificationsOptions): Notifications {
+  const closing = new AbortController();
+  const waiting = new Set<Notice["kind"]>();
+  let client: pg.Client | null = null;
+  let scheduled = false;
+
+  const flush = () => {
+    scheduled = false;
+    const kinds = [...waiting];
+    waiting.clear();
+    if (client === null || kinds.length === 0) return;
+    const payload = JSON.stringify({ from: options.instanceId, kinds });
+    client.query("select pg_notify($1, $2)", [CHANNEL, payload]).catch(options.onError);
+  };
+
+  const receive = ({ payload }: pg.Notification) => {
+    const { from, kinds } = JSON.parse(payload ?? "{}") as { from?: string; kinds?: Notice["kind"][] };
+    if (from === options.instanceId) return;
+    for (const kind of kinds ?? []) options.onNotice({ kind });
+  };
+
+  const connectionLoop = (async () => {
+    for (let failures = 0; !closing.signal.aborted; failures++) {
+      try {
+        const connected = await connect(databaseUrl, receive);
+        client = connected;
+        failures = 0;
+        await lostOrClosing(connected, closing.signal);
+      } catch (error) {
+        options.onError(error as Error);
+      } finally {
+        await client?.end().catch(() => undefined); // already broken
+        client = null;
+      }
+      const backoffMs = Math.min(100 * 2 ** failures, MAX_BACKOFF_MS);
+      await sleep(backoffMs, undefined, { signal: closing.signal }).catch(() => undefined);
+    }
+  })();
+
+  return {
+    send({ kind }) {
+      waiting.add(kind);
+      if (scheduled) return;
+      scheduled = true;
+      setImmediate(flush);
+    },
+    async [Symbol.asyncDispose]() {
+      closing.abort();
+      await connectionLoop;
+    },
+  };
+}
+
+async function connect(databaseUrl: string, receive: (notice: pg.Notification) => void): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: databaseUrl, application_name: "aegra notify" });
+  client.on("notification", receive);
+  await client.connect();
+  await client.query("set synchronous_commit = off");
+  await client.query(`listen ${CHANNEL}`);
+  return client;
+}
+
+/** Resolves when the server closes; rejects when the connection breaks. */
+const lostOrClosing = (client: pg.Client, closing: AbortSignal): Promise<void> =>
+  new Promise((resolve, reject) => {
+    closing.addEventListener("abort", () => resolve(), { once: true });
+    client.once("error", reject);
+    client.once("end", () => reject(new Error("the notification connection was closed")));
+  });

@@ -1,0 +1,149 @@
+import type { Page } from "../domain/page.ts";
+import type { CancelAction, NewRun, Run, RunFailure, RunResult, RunStatus } from "../domain/run.ts";
+import type { Interrupts } from "../domain/thread.ts";
+import { createConditions } from "./conditions.ts";
+import { only, type Queryable } from "./database.ts";
+
+export const RUN =
+  "run_id, thread_id, assistant_id, status, multitask_strategy, metadata, kwargs, created_at, updated_at";
+
+/** Adds a pending run. The row is the queue entry; wake the workers once it is committed. */
+export async function insertRun(tx: Queryable, owner: string, run: NewRun): Promise<Run> {
+  const { rows } = await tx.query<Run>(
+    `insert into runs (run_id, thread_id, assistant_id, owner, multitask_strategy, metadata, kwargs,
+                       delete_thread, available_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 second')
+     returning ${RUN}`,
+    [
+      run.run_id,
+      run.thread_id,
+      run.assistant_id,
+      owner,
+      run.multitask_strategy,
+      run.metadata,
+      run.kwargs,
+      run.delete_thread,
+      run.delaySeconds,
+    ],
+  );
+  return only(rows);
+}
+
+/** @param threadId null finds the run on whatever thread it is */
+export async function findRun(
+  db: Queryable,
+  owner: string,
+  threadId: string | null,
+  runId: string,
+): Promise<Run | null> {
+  const { rows } = await db.query<Run>(
+    `select ${RUN} from runs
+      where run_id = $1 and owner = $2 and ($3::uuid is null or thread_id = $3)`,
+    [runId, owner, threadId],
+  );
+  return rows[0] ?? null;
+}
+
+/** Runs of a thread, newest first. */
+export async function listRuns(
+  db: Queryable,
+  owner: string,
+  threadId: string,
+  { status, limit, offset }: Page & { readonly status?: RunStatus | undefined },
+): Promise<Run[]> {
+  const conditions = createConditions();
+  conditions.add("thread_id = ?", threadId);
+  conditions.add("owner = ?", owner);
+  if (status !== undefined) conditions.add("status = ?", status);
+  const { rows } = await db.query<Run>(
+    `select ${RUN} from runs ${conditions.where}
+      order by created_at desc, seq desc
+      limit ${conditions.value(limit)} offset ${conditions.value(offset)}`,
+    [...conditions.values],
+  );
+  return rows;
+}
+
+/** Ids of the pending and running runs of a thread, in the order of the queue. */
+export async function listUnfinishedRuns(db: Queryable, threadId: string): Promise<string[]> {
+  const { rows } = await db.query<{ run_id: string }>(
+    `select run_id from runs where thread_id = $1 and status in ('pending', 'running') order by seq`,
+    [threadId],
+  );
+  return rows.map(({ run_id }) => run_id);
+}
+
+/** Threads on which an assistant has pending or running runs. */
+export async function listThreadsWithUnfinishedRuns(db: Queryable, assistantId: string): Promise<string[]> {
+  const { rows } = await db.query<{ thread_id: string }>(
+    `select distinct thread_id from runs where assistant_id = $1 and status in ('pending', 'running')`,
+    [assistantId],
+  );
+  return rows.map(({ thread_id }) => thread_id);
+}
+
+/**
+ * Ends a run that no worker has taken yet.
+ * @returns its thread, and whether that was made for it alone; null when the run is not pending (any more)
+ */
+export async function finishPendingRun(
+  tx: Queryable,
+  runId: string,
+): Promise<{ readonly thread_id: string; readonly delete_thread: boolean } | null> {
+  const { rows } = await tx.query<{ thread_id: string; delete_thread: boolean }>(
+    `update runs set status = 'interrupted', updated_at = now()
+      where run_id = $1 and status = 'pending'
+     returning thread_id, delete_thread`,
+    [runId],
+  );
+  return rows[0] ?? null;
+}
+
+/**
+ * Asks the worker of a running run to stop it. The request is a column, so it outlives the worker.
+ * @returns false when the run is not running (any more)
+ */
+export async function requestCancel(tx: Queryable, runId: string, action: CancelAction): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `update runs set cancel_requested = $2 where run_id = $1 and status = 'running'`,
+    [runId, action],
+  );
+  return rowCount === 1;
+}
+
+/** @returns whether there was one */
+export async function deleteRun(tx: Queryable, runId: string): Promise<boolean> {
+  const { rowCount } = await tx.query("delete from runs where run_id = $1", [runId]);
+  return rowCount === 1;
+}
+
+/** Ids of the pending and running runs of an assistant. */
+export async function listUnfinishedRunsOfAssistant(db: Queryable, assistantId: string): Promise<string[]> {
+  const { rows } = await db.query<{ run_id: string }>(
+    `select run_id from runs where assistant_id = $1 and status in ('pending', 'running')`,
+    [assistantId],
+  );
+  return rows.map(({ run_id }) => run_id);
+}
+
+export interface EndedRun {
+  readonly run_id: string;
+  /** Null when the run is gone. */
+  readonly status: RunResult["status"] | null;
+  readonly values: unknown;
+  readonly interrupts: Interrupts | null;
+  readonly error: RunFailure | null;
+}
+
+/** Those of the runs that have ended or are gone, with what their threads look like now. */
+export async function listEndedRuns(db: Queryable, runIds: readonly string[]): Promise<EndedRun[]> {
+  const { rows } = await db.query<EndedRun>(
+    `select wanted.run_id, runs.status, threads."values", threads.interrupts, threads.error
+       from unnest($1::uuid[]) as wanted(run_id)
+       left join runs on runs.run_id = wanted.run_id
+       left join threads on threads.thread_id = runs.thread_id
+      where runs.status is null or runs.status not in ('pending', 'running')`,
+    [runIds],
+  );
+  return rows;
+}

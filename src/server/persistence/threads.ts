@@ -1,0 +1,233 @@
+import type { JsonObject } from "../domain/json.ts";
+import type { Page, SortOrder } from "../domain/page.ts";
+import type { Thread, ThreadOutcome, ThreadStatus } from "../domain/thread.ts";
+import { createConditions } from "./conditions.ts";
+import { only, type Queryable } from "./database.ts";
+
+const THREAD =
+  'thread_id, created_at, updated_at, state_updated_at, metadata, config, status, "values", interrupts, error';
+
+export interface ThreadFilter {
+  readonly ids?: readonly string[] | undefined;
+  readonly metadata?: JsonObject | undefined;
+  readonly values?: JsonObject | undefined;
+  readonly status?: ThreadStatus | undefined;
+}
+
+export const THREAD_SORT_KEYS = [
+  "thread_id",
+  "status",
+  "created_at",
+  "updated_at",
+  "state_updated_at",
+] as const;
+export type ThreadSortKey = (typeof THREAD_SORT_KEYS)[number];
+
+/** @returns null when the id is taken */
+export async function insertThread(
+  db: Queryable,
+  owner: string,
+  thread: Pick<Thread, "thread_id" | "metadata">,
+): Promise<Thread | null> {
+  const { rows } = await db.query<Thread>(
+    `insert into threads (thread_id, owner, metadata)
+     values ($1, $2, $3)
+     on conflict (thread_id) do nothing
+     returning ${THREAD}`,
+    [thread.thread_id, owner, thread.metadata],
+  );
+  return rows[0] ?? null;
+}
+
+export async function findThread(db: Queryable, owner: string, threadId: string): Promise<Thread | null> {
+  const { rows } = await db.query<Thread>(
+    `select ${THREAD} from threads where thread_id = $1 and owner = $2`,
+    [threadId, owner],
+  );
+  return rows[0] ?? null;
+}
+
+/** Finds a thread the owner may see and locks its row until the transaction ends. */
+export async function findThreadForUpdate(
+  tx: Queryable,
+  owner: string,
+  threadId: string,
+): Promise<Thread | null> {
+  const { rows } = await tx.query<Thread>(
+    `select ${THREAD} from threads where thread_id = $1 and owner = $2 for update`,
+    [threadId, owner],
+  );
+  return rows[0] ?? null;
+}
+
+/**
+ * Locks a thread whoever owns it. Transactions that touch a thread and its runs lock the thread first:
+ * with one order for all of them there is no deadlock.
+ *
+ * @returns false when the thread is gone
+ */
+export async function lockThread(tx: Queryable, threadId: string): Promise<boolean> {
+  const { rowCount } = await tx.query("select 1 from threads where thread_id = $1 for update", [threadId]);
+  return rowCount === 1;
+}
+
+/** Merges `metadata` into the thread's, key by key. @returns null when there is no such thread */
+export async function updateThreadMetadata(
+  db: Queryable,
+  owner: string,
+  threadId: string,
+  metadata: JsonObject,
+): Promise<Thread | null> {
+  const { rows } = await db.query<Thread>(
+    `update threads
+        set metadata = metadata || $3, updated_at = now()
+      where thread_id = $1 and owner = $2
+     returning ${THREAD}`,
+    [threadId, owner, metadata],
+  );
+  return rows[0] ?? null;
+}
+
+/** Marks the thread busy with a run and remembers which assistant it talks to. */
+export async function updateThreadBusy(
+  tx: Queryable,
+  threadId: string,
+  { metadata, config }: { metadata: JsonObject; config: JsonObject },
+): Promise<void> {
+  await tx.query(
+    `update threads
+        set status = 'busy', metadata = metadata || $2, config = $3, updated_at = now()
+      where thread_id = $1`,
+    [threadId, metadata, config],
+  );
+}
+
+/** Leaves what a finished run or a state update made of the thread; it stays busy while runs are waiting. */
+export async function updateThreadOutcome(
+  tx: Queryable,
+  threadId: string,
+  { status, values, interrupts, error }: ThreadOutcome,
+): Promise<void> {
+  await tx.query(
+    `update threads
+        set status = case when exists (
+              select 1 from runs where runs.thread_id = $1 and runs.status in ('pending', 'running'))
+              then 'busy' else $2 end,
+            "values" = coalesce($3::jsonb, "values"), interrupts = $4, error = $5,
+            updated_at = now(), state_updated_at = now()
+      where thread_id = $1`,
+    [
+      threadId,
+      status,
+      values === null ? null : JSON.stringify(values),
+      interrupts,
+      error === null ? null : JSON.stringify(error),
+    ],
+  );
+}
+
+/** Sets the status that the remaining runs give the thread: busy while there are any, else idle. */
+export async function updateThreadStatusFromRuns(tx: Queryable, threadId: string): Promise<void> {
+  await tx.query(
+    `update threads
+        set status = case
+              when exists (
+                select 1 from runs where runs.thread_id = $1 and runs.status in ('pending', 'running'))
+                then 'busy'
+              when interrupts <> '{}' then 'interrupted'
+              else 'idle' end,
+            updated_at = now()
+      where thread_id = $1`,
+    [threadId],
+  );
+}
+
+const toConditions = (owner: string, filter: ThreadFilter) => {
+  const conditions = createConditions();
+  conditions.add("owner = ?", owner);
+  if (filter.ids !== undefined) conditions.add("thread_id = any(?::uuid[])", filter.ids);
+  if (filter.status !== undefined) conditions.add("status = ?", filter.status);
+  if (filter.metadata !== undefined) conditions.add("metadata @> ?", filter.metadata);
+  if (filter.values !== undefined) conditions.add('"values" @> ?', filter.values);
+  return conditions;
+};
+
+export async function listThreads(
+  db: Queryable,
+  owner: string,
+  filter: ThreadFilter,
+  { sort_by, sort_order, limit, offset }: Page & { sort_by: ThreadSortKey; sort_order: SortOrder },
+): Promise<Thread[]> {
+  const conditions = toConditions(owner, filter);
+  const { rows } = await db.query<Thread>(
+    `select ${THREAD} from threads ${conditions.where}
+      order by ${sort_by} ${sort_order}, thread_id
+      limit ${conditions.value(limit)} offset ${conditions.value(offset)}`,
+    [...conditions.values],
+  );
+  return rows;
+}
+
+export async function countThreads(db: Queryable, owner: string, filter: ThreadFilter): Promise<number> {
+  const conditions = toConditions(owner, filter);
+  const { rows } = await db.query<{ count: number }>(
+    `select count(*)::int as count from threads ${conditions.where}`,
+    [...conditions.values],
+  );
+  return only(rows).count;
+}
+
+/** Deletes a thread with its runs. @returns whether there was one */
+export async function deleteThread(tx: Queryable, owner: string, threadId: string): Promise<boolean> {
+  const { rowCount } = await tx.query("delete from threads where thread_id = $1 and owner = $2", [
+    threadId,
+    owner,
+  ]);
+  return rowCount === 1;
+}
+
+/** Threads whose last run used an assistant. */
+export async function listThreadsOfAssistant(
+  db: Queryable,
+  owner: string,
+  assistantId: string,
+): Promise<string[]> {
+  const { rows } = await db.query<{ thread_id: string }>(
+    "select thread_id from threads where owner = $1 and metadata @> $2",
+    [owner, { assistant_id: assistantId }],
+  );
+  return rows.map(({ thread_id }) => thread_id);
+}
+
+/** Which graph a thread talks to and how it was configured, whoever owns it. */
+export async function findThreadGraph(
+  db: Queryable,
+  threadId: string,
+): Promise<{ graph_id: string | null; configurable: unknown } | null> {
+  const { rows } = await db.query<{ graph_id: string | null; configurable: unknown }>(
+    `select metadata ->> 'graph_id' as graph_id, config -> 'configurable' as configurable
+       from threads where thread_id = $1`,
+    [threadId],
+  );
+  return rows[0] ?? null;
+}
+
+/** The same as `updateThreadOutcome`, for a thread without runs in progress; a busy one is not touched. */
+export async function updateIdleThreadOutcome(
+  db: Queryable,
+  threadId: string,
+  { status, values, interrupts }: ThreadOutcome,
+): Promise<void> {
+  await db.query(
+    `update threads
+        set status = $2, "values" = $3, interrupts = $4, error = null,
+            updated_at = now(), state_updated_at = now()
+      where thread_id = $1 and status <> 'busy'`,
+    [threadId, status, JSON.stringify(values), interrupts],
+  );
+}
+
+/** Deletes the thread that was made for a run, whoever owns it. Its runs go with it. */
+export async function deleteThreadOfRun(tx: Queryable, threadId: string): Promise<void> {
+  await tx.query("delete from threads where thread_id = $1", [threadId]);
+}

@@ -1,0 +1,76 @@
+import type { RunBus } from "../bus/run-bus.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Database } from "../persistence/database.ts";
+import * as assistants from "./assistants.ts";
+import { deleteAssistant } from "./delete-assistant.ts";
+import { cancelRun, cancelRunAndWait } from "./runs/cancel-run.ts";
+import { createRun } from "./runs/create-run.ts";
+import { executeRun } from "./runs/execute-run.ts";
+import { joinRun, waitForRun } from "./runs/join-run.ts";
+import { deleteRun, getRun, listRuns } from "./runs/read-runs.ts";
+import { recoverExpiredRuns } from "./runs/recover-expired-runs.ts";
+import { settleWatchedRuns } from "./runs/settle-watched-runs.ts";
+import * as store from "./store.ts";
+import * as threadState from "./threads/thread-state.ts";
+import * as threads from "./threads/threads.ts";
+import type { WakeUps } from "./wake-ups.ts";
+
+export interface ServiceDeps {
+  readonly db: Database;
+  readonly bus: RunBus;
+  readonly engine: Engine;
+  readonly wakeUps: WakeUps;
+  readonly storeTtl: store.StoreTtl | null;
+}
+
+/** Every use-case with its dependencies already applied. Routes and jobs see only this. */
+export function bindServices(deps: ServiceDeps) {
+  const bind =
+    <A extends unknown[], R>(useCase: (deps: ServiceDeps, ...args: A) => R) =>
+    (...args: A): R =>
+      useCase(deps, ...args);
+
+  return {
+    countAssistants: bind(assistants.countAssistants),
+    createAssistant: bind(assistants.createAssistant),
+    deleteAssistant: bind(deleteAssistant),
+    drawAssistant: bind(assistants.drawAssistant),
+    ensureDefaultAssistants: bind(assistants.ensureDefaultAssistants),
+    getAssistant: bind(assistants.getAssistant),
+    listAssistantVersions: bind(assistants.listAssistantVersions),
+    searchAssistants: bind(assistants.searchAssistants),
+    setLatestAssistantVersion: bind(assistants.setLatestAssistantVersion),
+    updateAssistant: bind(assistants.updateAssistant),
+
+    countThreads: bind(threads.countThreads),
+    createThread: bind(threads.createThread),
+    deleteThread: bind(threads.deleteThread),
+    getThread: bind(threads.getThread),
+    searchThreads: bind(threads.searchThreads),
+    updateThread: bind(threads.updateThread),
+
+    getThreadHistory: bind(threadState.getThreadHistory),
+    getThreadState: bind(threadState.getThreadState),
+    updateThreadState: bind(threadState.updateThreadState),
+
+    cancelRun: bind(cancelRun),
+    cancelRunAndWait: bind(cancelRunAndWait),
+    createRun: bind(createRun),
+    deleteRun: bind(deleteRun),
+    executeRun: bind(executeRun),
+    getRun: bind(getRun),
+    joinRun: bind(joinRun),
+    listRuns: bind(listRuns),
+    recoverExpiredRuns: bind(recoverExpiredRuns),
+    settleWatchedRuns: bind(settleWatchedRuns),
+    waitForRun: bind(waitForRun),
+
+    deleteItem: bind(store.deleteItem),
+    getItem: bind(store.getItem),
+    listNamespaces: bind(store.listNamespaces),
+    putItem: bind(store.putItem),
+    searchItems: bind(store.searchItems),
+  };
+}
+
+export type Services = ReturnType<typeof bindServices>;

@@ -1,0 +1,69 @@
+import type { Caller } from "../../domain/caller.ts";
+import { notFound } from "../../domain/errors.ts";
+import { type CancelAction, isFinished } from "../../domain/run.ts";
+import type { RunBus } from "../../bus/run-bus.ts";
+import type { Database, Queryable } from "../../persistence/database.ts";
+import { deleteRun, findRun, finishPendingRun, requestCancel } from "../../persistence/runs.ts";
+import { deleteThreadOfRun, lockThread, updateThreadStatusFromRuns } from "../../persistence/threads.ts";
+import type { WakeUps } from "../wake-ups.ts";
+
+interface Deps {
+  readonly db: Database;
+  readonly wakeUps: WakeUps;
+}
+
+export interface CancelRun {
+  /** Null finds the run on whatever thread it is. */
+  readonly thread_id: string | null;
+  readonly run_id: string;
+  readonly action: CancelAction;
+}
+
+/**
+ * Asks for a run to be stopped. One that is still waiting ends at once; one that is running ends as soon as
+ * its worker, which may be in another process, has stopped the graph. A finished run stays as it is.
+ *
+ * @throws DomainError `not_found`
+ */
+export async function cancelRun(
+  { db, wakeUps }: Deps,
+  caller: Caller,
+  { thread_id, run_id, action }: CancelRun,
+): Promise<void> {
+  const run = await findRun(db, caller.identity, thread_id, run_id);
+  if (run === null) throw notFound("Run", run_id);
+  if (isFinished(run.status)) return;
+  await db.transaction(async (tx) => {
+    await lockThread(tx, run.thread_id);
+    await cancelUnfinishedRun(tx, run_id, action);
+    await updateThreadStatusFromRuns(tx, run.thread_id);
+  });
+  wakeUps.cancelRequested([run_id]);
+  wakeUps.runsEnded([run_id]);
+}
+
+/** The same and waits until the run has ended, or `signal` aborts. */
+export async function cancelRunAndWait(
+  { bus, ...deps }: Deps & { readonly bus: RunBus },
+  caller: Caller,
+  cancel: CancelRun,
+  signal: AbortSignal,
+): Promise<void> {
+  const { db } = deps;
+  const run = await findRun(db, caller.identity, cancel.thread_id, cancel.run_id);
+  if (run === null) throw notFound("Run", cancel.run_id);
+  if (isFinished(run.status)) return;
+  const ended = bus.waitForEnd(cancel.run_id, signal);
+  await cancelRun(deps, caller, cancel);
+  await ended;
+}
+
+/** Part of a transaction that has the thread locked. */
+export async function cancelUnfinishedRun(tx: Queryable, runId: string, action: CancelAction): Promise<void> {
+  if (await requestCancel(tx, runId, action)) return;
+  const ended = await finishPendingRun(tx, runId);
+  if (ended === null) return;
+  // It has not begun, so there is nothing to undo but the rows.
+  if (ended.delete_thread) await deleteThreadOfRun(tx, ended.thread_id);
+  else if (action === "rollback") await deleteRun(tx, runId);
+}

@@ -1,0 +1,178 @@
+import type { RunBus } from "../../bus/run-bus.ts";
+import type { ThreadState } from "../../domain/checkpoint.ts";
+import {
+  type ClaimedRun,
+  RunDrained,
+  type RunFailure,
+  type RunResult,
+  RunStopped,
+  type StopReason,
+  toRunFailure,
+} from "../../domain/run.ts";
+import type { ThreadOutcome } from "../../domain/thread.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { StreamSignals } from "../../engine/stream-graph.ts";
+import { interruptsByTask } from "../../engine/thread-state.ts";
+import { deleteCheckpointsOfRun, deleteCheckpointsOfThread } from "../../persistence/checkpoints.ts";
+import type { Database, Queryable } from "../../persistence/database.ts";
+import { finishRun, handBackRun } from "../../persistence/leases.ts";
+import { deleteRun } from "../../persistence/runs.ts";
+import {
+  deleteThreadOfRun,
+  lockThread,
+  updateThreadOutcome,
+  updateThreadStatusFromRuns,
+} from "../../persistence/threads.ts";
+import type { WakeUps } from "../wake-ups.ts";
+import { refreshThread } from "../threads/refresh-thread.ts";
+import { toEndEvent } from "./end-event.ts";
+import { whileNotAborted } from "./while-not-aborted.ts";
+
+interface Deps {
+  readonly db: Database;
+  readonly bus: RunBus;
+  readonly engine: Engine;
+  readonly wakeUps: WakeUps;
+}
+
+/** How an execution went: by itself, or why it stopped. */
+interface Execution {
+  readonly failure: RunFailure | null;
+  readonly stopped: StopReason | null;
+}
+
+/**
+ * Runs a claimed run to its end: graph events go to the bus, the outcome to the rows of run and thread.
+ * A run that is to be handed back returns to the queue; one whose lease is lost is left to its new owner.
+ *
+ * @returns what became of it; `lost` means that nothing was written
+ */
+export async function executeRun(
+  deps: Deps,
+  run: ClaimedRun,
+  signals: StreamSignals,
+): Promise<RunResult["status"] | "handed_back" | "rolled_back" | "lost"> {
+  const { failure, stopped } = await runGraph(deps, run, signals);
+  if (stopped === "lease_lost") return "lost";
+  if (stopped === "drain") {
+    return (await handBackRun(deps.db, run)) ? "handed_back" : "lost";
+  }
+  if (stopped === "rollback") return (await rollBack(deps, run)) ? "rolled_back" : "lost";
+
+  const result = await readResult(deps, run, { failure, stopped });
+  const kept = await deps.db.transaction((tx) => writeResult(tx, run, result));
+  if (!kept) return "lost";
+  publishEnd(deps, run, result);
+  return result.status;
+}
+
+async function runGraph(
+  { bus, engine }: Deps,
+  run: ClaimedRun,
+  signals: StreamSignals,
+): Promise<Execution> {
+  bus.begin(run.run_id, run.attempt);
+  try {
+    for await (const event of whileNotAborted(engine.streamGraph(run, signals), signals.abort)) {
+      bus.append(run.run_id, [event]);
+    }
+    // A run that reached its end before the signal reached it has nothing to be interrupted.
+    return { failure: null, stopped: stopReason(signals.abort) === "interrupt" ? null : stopReason(signals.abort) };
+  } catch (error) {
+    if (error instanceof RunDrained) return { failure: null, stopped: "drain" };
+    const stopped = stopReason(signals.abort);
+    return { failure: stopped === null ? toRunFailure(error) : null, stopped };
+  }
+}
+
+const stopReason = ({ aborted, reason }: AbortSignal): StopReason | null =>
+  aborted && reason instanceof RunStopped ? reason.reason : null;
+
+interface FinalResult extends RunResult {
+  /** Null when it could not be read. */
+  readonly state: ThreadState | null;
+  readonly threadStatus: ThreadOutcome["status"];
+}
+
+async function readResult(
+  { engine }: Deps,
+  run: ClaimedRun,
+  { failure, stopped }: Execution,
+): Promise<FinalResult> {
+  const { graph_id, config } = run.kwargs;
+  const thread = { graph_id, thread_id: run.thread_id, configurable: config.configurable ?? {} };
+  const reading = engine.readThreadState(thread, { subgraphs: false });
+  // A graph that failed because it cannot be made cannot tell its state either; the failure is what counts.
+  const state = failure === null ? await reading : await reading.catch(() => null);
+  return {
+    ...toStatuses(failure, stopped, state),
+    values: state?.values ?? null,
+    interrupts: state?.interrupts ?? [],
+    error: failure,
+    state,
+  };
+}
+
+/** A cancelled run leaves its thread idle, although the graph has a next step, unless it asked something. */
+function toStatuses(
+  failure: RunFailure | null,
+  stopped: StopReason | null,
+  state: ThreadState | null,
+): Pick<FinalResult, "status" | "threadStatus"> {
+  if (failure !== null) return { status: "error", threadStatus: "error" };
+  const asks = state !== null && state.interrupts.length > 0;
+  if (stopped === "interrupt") {
+    return { status: "interrupted", threadStatus: asks ? "interrupted" : "idle" };
+  }
+  const waits = state !== null && state.next.length > 0;
+  return waits || asks
+    ? { status: "interrupted", threadStatus: "interrupted" }
+    : { status: "success", threadStatus: "idle" };
+}
+
+/** @returns false when the lease was lost and nothing was written */
+async function writeResult(tx: Queryable, run: ClaimedRun, result: FinalResult): Promise<boolean> {
+  const { status, threadStatus, state, error } = result;
+  // Without its thread, the run's row is gone too.
+  if (!(await lockThread(tx, run.thread_id))) return false;
+  if (!(await finishRun(tx, run, status))) return false;
+  if (run.delete_thread) {
+    await deleteThreadOfRun(tx, run.thread_id);
+    await deleteCheckpointsOfThread(tx, run.thread_id);
+    return true;
+  }
+  await updateThreadOutcome(tx, run.thread_id, {
+    status: threadStatus,
+    values: state?.values ?? null,
+    interrupts: state === null ? {} : interruptsByTask(state),
+    error: error === null ? null : { ...error },
+  });
+  return true;
+}
+
+async function rollBack(deps: Deps, run: ClaimedRun): Promise<boolean> {
+  const kept = await deps.db.transaction(async (tx) => {
+    if (!(await lockThread(tx, run.thread_id))) return false;
+    if (!(await finishRun(tx, run, "interrupted"))) return false;
+    if (run.delete_thread) {
+      await deleteThreadOfRun(tx, run.thread_id);
+      await deleteCheckpointsOfThread(tx, run.thread_id);
+      return true;
+    }
+    await deleteCheckpointsOfRun(tx, run.thread_id, run.run_id);
+    await deleteRun(tx, run.run_id);
+    await updateThreadStatusFromRuns(tx, run.thread_id);
+    return true;
+  });
+  if (!kept) return false;
+  if (!run.delete_thread) await refreshThread(deps, run.thread_id);
+  publishEnd(deps, run, { status: "interrupted", values: null, interrupts: [], error: null });
+  return true;
+}
+
+/** After the commit: whoever hears of the end may look at once, and must find it. */
+function publishEnd({ bus, wakeUps }: Deps, run: ClaimedRun, result: RunResult): void {
+  bus.append(run.run_id, [toEndEvent(run.run_id, result)]);
+  bus.end(run.run_id, result);
+  wakeUps.runsEnded([run.run_id]);
+}

@@ -1,0 +1,105 @@
+import type { RunBus } from "../../bus/run-bus.ts";
+import type { Caller } from "../../domain/caller.ts";
+import { isFinished, type RunEvent, type RunResult, type StreamMode } from "../../domain/run.ts";
+import type { Database } from "../../persistence/database.ts";
+import { findThread } from "../../persistence/threads.ts";
+import { toEndEvent } from "./end-event.ts";
+import { getRun } from "./read-runs.ts";
+
+interface Deps {
+  readonly db: Database;
+  readonly bus: RunBus;
+}
+
+export interface RunRef {
+  /** Null finds the run on whatever thread it is. */
+  readonly thread_id: string | null;
+  readonly run_id: string;
+}
+
+export interface JoinOptions {
+  /** Only events after this one; 0 means from the beginning. */
+  readonly after: number;
+  /** Only events of these modes; null means all that the run produces. */
+  readonly modes: readonly StreamMode[] | null;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Follows a run until it ends or `signal` aborts: events that were, then those that come.
+ * Of a run that ended so long ago that its events are forgotten, only the end is told.
+ *
+ * @throws DomainError `not_found`
+ */
+export async function joinRun(
+  { db, bus }: Deps,
+  caller: Caller,
+  { thread_id, run_id }: RunRef,
+  { after, modes, signal }: JoinOptions,
+): Promise<AsyncGenerator<readonly RunEvent[], void, undefined>> {
+  const run = await getRun({ db }, caller, thread_id, run_id);
+  if (isFinished(run.status) && bus.findResult(run_id) === null) {
+    const result = await readFinishedResult(db, caller, run.thread_id, run.status as RunResult["status"]);
+    return onlyEnd(run_id, after, result);
+  }
+  const events = bus.follow(run_id, { after, signal });
+  return modes === null ? events : ofModes(events, modes);
+}
+
+/**
+ * Waits until a run has ended.
+ * @returns its result; null when `signal` aborted first
+ * @throws DomainError `not_found`
+ */
+export async function waitForRun(
+  { db, bus }: Deps,
+  caller: Caller,
+  { thread_id, run_id }: RunRef,
+  signal: AbortSignal,
+): Promise<RunResult | null> {
+  const run = await getRun({ db }, caller, thread_id, run_id);
+  if (isFinished(run.status) && bus.findResult(run_id) === null) {
+    return readFinishedResult(db, caller, run.thread_id, run.status as RunResult["status"]);
+  }
+  return bus.waitForEnd(run_id, signal);
+}
+
+/** What the rows still know of a finished run: its status, and the thread as it is now. */
+async function readFinishedResult(
+  db: Database,
+  caller: Caller,
+  threadId: string,
+  status: RunResult["status"],
+): Promise<RunResult> {
+  const thread = await findThread(db, caller.identity, threadId);
+  const failure = thread?.error as RunResult["error"] | undefined;
+  return {
+    status,
+    values: thread?.values ?? null,
+    interrupts: Object.values(thread?.interrupts ?? {}).flat(),
+    error: status === "error" ? (failure ?? { error: "Error", message: "The run failed" }) : null,
+  };
+}
+
+async function* onlyEnd(runId: string, after: number, result: RunResult) {
+  yield [{ seq: after + 1, ...toEndEvent(runId, result) }];
+}
+
+/** Events that belong to no mode, such as the end, always pass. */
+const UNCONDITIONAL = new Set(["metadata", "error", "end"]);
+
+async function* ofModes(
+  batches: AsyncGenerator<readonly RunEvent[], void, undefined>,
+  modes: readonly StreamMode[],
+): AsyncGenerator<readonly RunEvent[], void, undefined> {
+  const names = new Set<string>(modes.map((mode) => (mode === "messages-tuple" ? "messages" : mode)));
+  const isWanted = ({ event }: RunEvent) => {
+    // `updates|child:1f…` is of mode updates, `messages/partial` of mode messages.
+    const [name = event] = event.split(/[|/]/);
+    return UNCONDITIONAL.has(name) || names.has(name);
+  };
+  for await (const batch of batches) {
+    const wanted = batch.filter(isWanted);
+    if (wanted.length > 0) yield wanted;
+  }
+}

@@ -1,0 +1,35 @@
+import type { RunBus } from "../../bus/run-bus.ts";
+import type { RunResult } from "../../domain/run.ts";
+import type { Database } from "../../persistence/database.ts";
+import { listEndedRuns, type EndedRun } from "../../persistence/runs.ts";
+import { toEndEvent } from "./end-event.ts";
+
+interface Deps {
+  readonly db: Database;
+  readonly bus: RunBus;
+}
+
+/**
+ * Ends the streams of watched runs that have ended without this process doing it: another server executed
+ * them, they were cancelled before they began, or they were deleted.
+ */
+export async function settleWatchedRuns({ db, bus }: Deps): Promise<void> {
+  const watched = bus.watchedRuns();
+  if (watched.length === 0) return;
+  for (const run of await listEndedRuns(db, watched)) {
+    const result = toResult(run);
+    bus.append(run.run_id, [toEndEvent(run.run_id, result)]);
+    bus.end(run.run_id, result);
+  }
+}
+
+function toResult({ status, values, interrupts, error }: EndedRun): RunResult {
+  const failed = status === "error";
+  return {
+    // A run that was deleted has been stopped by someone.
+    status: status ?? "interrupted",
+    values,
+    interrupts: Object.values(interrupts ?? {}).flat(),
+    error: failed ? (error ?? { error: "Error", message: "The run failed" }) : null,
+  };
+}

@@ -1,0 +1,129 @@
+import { toAssistantId } from "../../domain/assistant.ts";
+import type { Caller } from "../../domain/caller.ts";
+import type { Checkpoint, CheckpointRef, ThreadState } from "../../domain/checkpoint.ts";
+import { conflict, DomainError, notFound } from "../../domain/errors.ts";
+import { isJsonObject, type JsonObject } from "../../domain/json.ts";
+import type { Thread } from "../../domain/thread.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { type HistoryOptions, interruptsByTask, type StateUpdate } from "../../engine/thread-state.ts";
+import { checkpointExists } from "../../persistence/checkpoints.ts";
+import type { Database, Queryable } from "../../persistence/database.ts";
+import { findThreadForUpdate, updateThreadOutcome } from "../../persistence/threads.ts";
+import { getAssistant } from "../assistants.ts";
+import { getThread } from "./threads.ts";
+
+interface Deps {
+  readonly db: Database;
+  readonly engine: Engine;
+}
+
+/** State of a thread that no graph has run on yet. */
+const EMPTY: ThreadState = {
+  values: {},
+  next: [],
+  tasks: [],
+  metadata: {},
+  created_at: null,
+  checkpoint: null,
+  parent_checkpoint: null,
+  interrupts: [],
+};
+
+export interface StateRead {
+  /** Without an id, the latest state is meant. */
+  readonly checkpoint: CheckpointRef;
+  readonly subgraphs: boolean;
+}
+
+/** @throws DomainError `not_found` for the thread or the checkpoint */
+export async function getThreadState(
+  { db, engine }: Deps,
+  caller: Caller,
+  threadId: string,
+  { checkpoint, subgraphs }: StateRead,
+): Promise<ThreadState> {
+  const thread = await getThread({ db }, caller, threadId);
+  await requireCheckpoint(db, threadId, checkpoint);
+  const graph = findThreadGraph(thread);
+  return graph === null ? EMPTY : engine.readThreadState(graph, { checkpoint, subgraphs });
+}
+
+/** States of a thread, newest first. @throws DomainError `not_found` */
+export async function getThreadHistory(
+  { db, engine }: Deps,
+  caller: Caller,
+  threadId: string,
+  options: HistoryOptions,
+): Promise<ThreadState[]> {
+  const thread = await getThread({ db }, caller, threadId);
+  const graph = findThreadGraph(thread);
+  return graph === null ? [] : engine.readThreadHistory(graph, options);
+}
+
+/**
+ * Writes to the state of a thread as if a node had.
+ *
+ * @returns the new checkpoint
+ * @throws DomainError `not_found` for the thread or the checkpoint, `conflict` while a run is in progress,
+ *   `validation_error` when the thread has no graph yet or its graph refuses the update
+ */
+export async function updateThreadState(
+  { db, engine }: Deps,
+  caller: Caller,
+  threadId: string,
+  update: StateUpdate,
+): Promise<Checkpoint | null> {
+  return db.transaction(async (tx) => {
+    // The lock keeps runs from starting: the state must not change under one. The engine has connections
+    // of its own, so a transaction that waits for it cannot starve it.
+    const thread = await findThreadForUpdate(tx, caller.identity, threadId);
+    if (thread === null) throw notFound("Thread", threadId);
+    if (thread.status === "busy") {
+      throw conflict(`Thread '${threadId}' has a run in progress; wait for it or cancel it first`);
+    }
+    await requireCheckpoint(tx, threadId, update.checkpoint);
+    const graph = findThreadGraph(thread) ?? (await graphFromMetadata(tx, caller, thread));
+    const checkpoint = await engine.updateThreadState(graph, update);
+    const state = await engine.readThreadState(graph, { subgraphs: false });
+    await updateThreadOutcome(tx, threadId, {
+      status: state.next.length > 0 ? "interrupted" : "idle",
+      values: state.values,
+      interrupts: interruptsByTask(state),
+      error: null,
+    });
+    return checkpoint;
+  });
+}
+
+/** Which graph the thread talks to: that of its last run. Null before the first. */
+function findThreadGraph({ thread_id, metadata, config }: Thread) {
+  const graph_id = metadata["graph_id"];
+  if (typeof graph_id !== "string") return null;
+  const configurable = config["configurable"];
+  return { graph_id, thread_id, configurable: isJsonObject(configurable) ? configurable : {} };
+}
+
+/** A client may name the assistant or graph before the first run. */
+async function graphFromMetadata(
+  db: Queryable,
+  caller: Caller,
+  { thread_id, metadata }: Thread,
+): Promise<{ graph_id: string; thread_id: string; configurable: JsonObject }> {
+  const assistantId = metadata["assistant_id"];
+  if (typeof assistantId !== "string") {
+    throw new DomainError(
+      "validation_error",
+      `Thread '${thread_id}' has no graph yet: run an assistant on it first, or create it with metadata.graph_id`,
+    );
+  }
+  const { graph_id } = await getAssistant({ db }, caller, toAssistantId(assistantId));
+  return { graph_id, thread_id, configurable: {} };
+}
+
+async function requireCheckpoint(db: Queryable, threadId: string, checkpoint: CheckpointRef): Promise<void> {
+  const { checkpoint_id, checkpoint_ns = "" } = checkpoint;
+  if (checkpoint_id === undefined) return;
+  if (!(await checkpointExists(db, threadId, { checkpoint_ns, checkpoint_id }))) {
+    throw notFound(`Checkpoint of thread '${threadId}'`, checkpoint_id);
+  }
+}

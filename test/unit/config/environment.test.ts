@@ -1,0 +1,145 @@
+import { expect, test } from "vitest";
+import { ENVIRONMENT_VARIABLES, readEnvironment } from "../../../src/config/environment.ts";
+import { ConfigError } from "../../../src/config/errors.ts";
+
+function refusal(source: NodeJS.ProcessEnv): string {
+  try {
+    readEnvironment(source);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  throw new Error(`accepted: ${JSON.stringify(source)}`);
+}
+
+test("an empty environment gives the defaults", () => {
+  expect(readEnvironment({})).toEqual({
+    configFile: null,
+    databaseUrl: null,
+    host: null,
+    port: null,
+    jobsPerWorker: 10,
+    leaseMs: 30_000,
+    maxRetries: 3,
+    shutdownGraceMs: 180_000,
+    poolSize: 10,
+    maxBodyBytes: 20_971_520,
+    heartbeatMs: 15_000,
+    resumableTtlMs: 120_000,
+    logLevel: "info",
+    logFormat: null,
+    corsAllowOrigins: null,
+  });
+});
+
+test("every variable is read", () => {
+  const environment = readEnvironment({
+    AEGRA_CONFIG: "x.json",
+    DATABASE_URL: "postgresql://me:secret@db:5432/app?sslmode=require",
+    AEGRA_HOST: "0.0.0.0",
+    AEGRA_PORT: "0",
+    N_JOBS_PER_WORKER: "0",
+    LEASE_DURATION_SECONDS: "1.5",
+    BG_JOB_MAX_RETRIES: "0",
+    BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS: "0.25",
+    LANGGRAPH_POSTGRES_POOL_MAX_SIZE: "2",
+    HTTP_MAX_REQUEST_BODY_BYTES: "1000",
+    AEGRA_SSE_HEARTBEAT_SECONDS: "0.05",
+    RESUMABLE_STREAM_TTL_SECONDS: "5",
+    LOG_LEVEL: "WARN",
+    AEGRA_LOG_FORMAT: "Pretty",
+    CORS_ALLOW_ORIGINS: "https://a.example, https://b.example,",
+  });
+
+  expect(environment).toEqual({
+    configFile: "x.json",
+    databaseUrl: "postgresql://me:secret@db:5432/app?sslmode=require",
+    host: "0.0.0.0",
+    port: 0,
+    jobsPerWorker: 0,
+    leaseMs: 1500,
+    maxRetries: 0,
+    shutdownGraceMs: 250,
+    poolSize: 2,
+    maxBodyBytes: 1000,
+    heartbeatMs: 50,
+    resumableTtlMs: 5000,
+    logLevel: "warn",
+    logFormat: "pretty",
+    corsAllowOrigins: ["https://a.example", "https://b.example"],
+  });
+});
+
+test("nobody can change it", () => {
+  const environment = readEnvironment({ CORS_ALLOW_ORIGINS: "*" });
+
+  expect(() => Object.assign(environment, { port: 1 })).toThrow(TypeError);
+  expect(() => (environment.corsAllowOrigins as string[]).push("x")).toThrow(TypeError);
+});
+
+test("the first name that is not empty wins", () => {
+  const [first, second, third] = ["postgres://a/x", "postgres://b/x", "postgres://c/x"];
+
+  expect(readEnvironment({ POSTGRES_URI: third }).databaseUrl).toBe(third);
+  expect(readEnvironment({ POSTGRES_URI: third, DATABASE_URI: second }).databaseUrl).toBe(second);
+  expect(
+    readEnvironment({ POSTGRES_URI: third, DATABASE_URI: second, DATABASE_URL: first }).databaseUrl,
+  ).toBe(first);
+  expect(readEnvironment({ DATABASE_URL: " ", DATABASE_URI: "", POSTGRES_URI: third }).databaseUrl).toBe(
+    third,
+  );
+  expect(readEnvironment({ PORT: "8000" }).port).toBe(8000);
+  expect(readEnvironment({ LOG_JSON: "true" }).logFormat).toBe("json");
+  expect(readEnvironment({ LOG_JSON: "false" }).logFormat).toBe("pretty");
+});
+
+test.each([
+  [{ N_JOBS_PER_WORKER: "many" }, 'N_JOBS_PER_WORKER must be a whole number, 0 or more; found "many"'],
+  [{ N_JOBS_PER_WORKER: "-1" }, "N_JOBS_PER_WORKER"],
+  [{ N_JOBS_PER_WORKER: "1.5" }, "N_JOBS_PER_WORKER"],
+  [{ N_JOBS_PER_WORKER: "1e3" }, "N_JOBS_PER_WORKER"],
+  [{ BG_JOB_MAX_RETRIES: "99999999999999999999" }, "BG_JOB_MAX_RETRIES"],
+  [
+    { LEASE_DURATION_SECONDS: "0.5" },
+    'LEASE_DURATION_SECONDS must be a number of seconds, from 1 to 2147483; found "0.5"',
+  ],
+  [{ LEASE_DURATION_SECONDS: "2147484" }, "LEASE_DURATION_SECONDS"],
+  [{ AEGRA_SSE_HEARTBEAT_SECONDS: "0" }, "AEGRA_SSE_HEARTBEAT_SECONDS"],
+  [{ LANGGRAPH_POSTGRES_POOL_MAX_SIZE: "1" }, "a whole number, 2 or more"],
+  [{ HTTP_MAX_REQUEST_BODY_BYTES: "0" }, "HTTP_MAX_REQUEST_BODY_BYTES"],
+  [{ AEGRA_PORT: "65536" }, "AEGRA_PORT must be a whole number, from 0 to 65535"],
+  [{ PORT: "http" }, 'PORT must be a whole number, from 0 to 65535; found "http"'],
+  [
+    { LOG_LEVEL: "loud" },
+    'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent; found "loud"',
+  ],
+  [{ LOG_JSON: "1" }, "LOG_JSON must be json or pretty (LOG_JSON: true or false)"],
+  [{ CORS_ALLOW_ORIGINS: "," }, "CORS_ALLOW_ORIGINS must be a comma separated list of origins"],
+])("%j is refused by name", (source, message) => {
+  expect(refusal(source)).toContain(message);
+});
+
+test.each([
+  { DATABASE_URL: "mysql://me:hunter2@db/app" },
+  { DATABASE_URI: "postgresql+asyncpg://me:hunter2@db/app" },
+  { POSTGRES_URI: "postgres://me:hunter2#/@db/app" },
+  { DATABASE_URL: "hunter2" },
+])("a database that is not a Postgres URL is refused without showing it", (source) => {
+  const message = refusal(source);
+
+  expect(message).toContain(`${Object.keys(source)[0]} must be a postgres:// or postgresql:// URL`);
+  expect(message).not.toContain("hunter2");
+});
+
+test("several bad values are reported together", () => {
+  const message = refusal({ LOG_LEVEL: "loud", PORT: "x" });
+
+  expect(message).toMatch(/^The environment has 2 problems:\n {2}- PORT.*\n {2}- LOG_LEVEL/);
+});
+
+test("names and aliases are unique", () => {
+  const names = ENVIRONMENT_VARIABLES.flatMap(({ name, aliases }) => [name, ...aliases]);
+
+  expect(names).toContain("DATABASE_URI");
+  expect(new Set(names).size).toBe(names.length);
+});
