@@ -53,54 +53,70 @@ const describeAddress = (client: Client): string =>
     ? `socket ${client.host}, port ${client.port}, database "${client.database}"`
     : `${client.host}:${client.port}, database "${client.database}"`;
 
-/** @see https://www.postgresql.org/docs/current/errcodes-appendix.html for the five-character codes */
 function toDatabaseError(error: unknown, client: Client, address: string): DatabaseError {
-  const user = `"${client.user}"`;
-  const code = errorCode(error);
-  const failed = (what: string, ...suggestions: string[]): DatabaseError =>
-    new DatabaseError(`${what} (${address}).`, suggestions, error);
+  const [what, ...suggestions] = explainNetwork(error, client) ??
+    explainLogin(error, client) ?? [
+      `Postgres cannot be used: ${messageOf(error)}`,
+      "Check that a Postgres is there and that this machine may reach it.",
+    ];
+  return new DatabaseError(`${what} (${address}).`, suggestions, error);
+}
 
-  if (code === "ECONNREFUSED" || code === "ENOENT") {
-    return failed(
-      "Nothing listens at the database address: the connection was refused",
-      "Start that Postgres, or correct host and port in the database URL.",
-    );
+/** What went wrong, then what to do about it. */
+type Explanation = readonly [what: string, ...suggestions: string[]];
+
+/** @returns null when the server was reached */
+function explainNetwork(error: unknown, { host }: Client): Explanation | null {
+  switch (errorCode(error)) {
+    case "ECONNREFUSED":
+    case "ENOENT":
+      return [
+        "Nothing listens at the database address: the connection was refused",
+        "Start that Postgres, or correct host and port in the database URL.",
+      ];
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return [
+        `The host of the database URL is unknown: ${host} does not resolve`,
+        "Correct the host in the database URL, or check your network.",
+      ];
+    default:
+      return null;
   }
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN") {
-    return failed(
-      `The host of the database URL is unknown: ${client.host} does not resolve`,
-      "Correct the host in the database URL, or check your network.",
-    );
-  }
-  if (code === "28P01") {
-    return failed(
-      `Postgres refused the password of user ${user}`,
-      "Correct user and password in the database URL; percent-encode special characters (@ is %40).",
-    );
-  }
-  if (code === "28000") {
-    return failed(
-      `Postgres does not let user ${user} in: ${messageOf(error)}`,
-      "Correct the user in the database URL, or allow it in the server's pg_hba.conf.",
-    );
-  }
-  if (code === "3D000") {
-    return failed(
-      `The database "${client.database}" does not exist`,
-      `Create it: createdb --host ${client.host} --port ${client.port} --username ${client.user} ${client.database}`,
-      "Or correct the database in the database URL.",
-    );
-  }
-  if (/client password must be a string/.test(messageOf(error))) {
-    return failed(
-      `Postgres asks for a password of user ${user} and the database URL has none`,
+}
+
+/**
+ * @returns null when the server did not refuse the login
+ * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+function explainLogin(error: unknown, { host, port, user, database }: Client): Explanation | null {
+  const message = messageOf(error);
+  if (message.includes("client password must be a string")) {
+    return [
+      `Postgres asks for a password of user "${user}" and the database URL has none`,
       "Write it as postgres://user:password@host:5432/database",
-    );
+    ];
   }
-  return failed(
-    `Postgres cannot be used: ${messageOf(error)}`,
-    "Check that the address is a Postgres server and that this machine may reach it.",
-  );
+  switch (errorCode(error)) {
+    case "28P01":
+      return [
+        `Postgres refused the password of user "${user}"`,
+        "Correct user and password in the database URL; percent-encode special characters (@ is %40).",
+      ];
+    case "28000":
+      return [
+        `Postgres does not let user "${user}" in: ${message}`,
+        "Correct the user in the database URL, or allow it in the server's pg_hba.conf.",
+      ];
+    case "3D000":
+      return [
+        `The database "${database}" does not exist`,
+        `Create it: createdb --host ${host} --port ${port} --username ${user} ${database}`,
+        "Or correct its name in the database URL.",
+      ];
+    default:
+      return null;
+  }
 }
 
 /** Errors of several attempts (IPv6, then IPv4) have no message of their own. */

@@ -85,7 +85,7 @@ export async function reachableBinaries(
 }
 
 /** The first folder on the way to `target`, itself included, that `user` may not pass; null = the way is open. */
-export async function findClosedDirectory(target: string, user: OsUser): Promise<string | null> {
+async function findClosedDirectory(target: string, user: OsUser): Promise<string | null> {
   const parts = path.resolve(target).split(path.sep);
   for (let length = 1; length <= parts.length; length += 1) {
     const directory = parts.slice(0, length).join(path.sep) || path.sep;

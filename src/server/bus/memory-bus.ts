@@ -119,8 +119,15 @@ export function createMemoryBus({ retentionMs, maxRetainedBytes }: MemoryBusOpti
 
     findResult: (runId) => streams.get(runId)?.result ?? null,
 
+    isWatched(runId) {
+      const stream = streams.get(runId);
+      return stream !== undefined && stream.result === null && stream.watchers.size > 0;
+    },
+
     watchedRuns: () =>
-      [...streams].filter(([, { watchers, result }]) => result === null && watchers.size > 0).map(([id]) => id),
+      [...streams]
+        .filter(([, { watchers, result }]) => result === null && watchers.size > 0)
+        .map(([id]) => id),
 
     [Symbol.dispose]() {
       for (const runId of finished.keys()) forget(runId);

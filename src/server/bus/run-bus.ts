@@ -29,6 +29,9 @@ export interface RunBus {
   /** The result of a run that ended a short while ago; null when it goes on, or is forgotten. */
   findResult(runId: string): RunResult | null;
 
+  /** Whether someone waits for the run and it has not ended, as far as this process knows. */
+  isWatched(runId: string): boolean;
+
   /** Runs that someone waits for and that have not ended, as far as this process knows. */
   watchedRuns(): readonly string[];
 }

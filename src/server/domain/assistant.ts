@@ -1,4 +1,4 @@
-import { v5 as uuidv5, validate as isUuid } from "uuid";
+import { validate as isUuid, v5 as uuidv5 } from "uuid";
 import type { JsonObject } from "./json.ts";
 
 /** A graph with settings of its own. Every graph has one default assistant, made by the server. */
@@ -20,6 +20,9 @@ export type NewAssistant = Omit<Assistant, "version" | "created_at" | "updated_a
 
 /** What a new version may change; absent means unchanged. */
 export type AssistantChange = Partial<Omit<NewAssistant, "assistant_id">>;
+
+export const ASSISTANT_SORT_KEYS = ["assistant_id", "created_at", "updated_at", "name", "graph_id"] as const;
+export type AssistantSortKey = (typeof ASSISTANT_SORT_KEYS)[number];
 
 /** The namespace that all servers of the protocol derive default assistant ids in. */
 const GRAPH_NAMESPACE = "6ba7b821-9dad-11d1-80b4-00c04fd430c8";

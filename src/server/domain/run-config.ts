@@ -6,7 +6,6 @@ interface RunSettings {
   readonly run_id: string;
   readonly thread_id: string;
   readonly config: RunConfig;
-  readonly context: JsonObject | null;
   readonly metadata: JsonObject;
 }
 

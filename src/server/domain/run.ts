@@ -30,7 +30,7 @@ export type StreamMode = (typeof STREAM_MODES)[number];
 export interface RunCommand {
   readonly update?: unknown;
   readonly resume?: unknown;
-  readonly goto?: RunGoto | readonly RunGoto[] | null;
+  readonly goto?: RunGoto | readonly RunGoto[] | null | undefined;
 }
 
 export type RunGoto = string | { readonly node: string; readonly input?: unknown };

@@ -36,3 +36,12 @@ export interface ThreadOutcome {
   readonly interrupts: Interrupts;
   readonly error: JsonObject | null;
 }
+
+export const THREAD_SORT_KEYS = [
+  "thread_id",
+  "status",
+  "created_at",
+  "updated_at",
+  "state_updated_at",
+] as const;
+export type ThreadSortKey = (typeof THREAD_SORT_KEYS)[number];

@@ -1,8 +1,14 @@
 import type { RunnableConfig } from "@langchain/core/runnables";
 import type { BaseCheckpointSaver, BaseStore } from "@langchain/langgraph-checkpoint";
 import { DomainError } from "../domain/errors.ts";
-import { type Graph, type GraphFactory, type GraphSource, loadGraph, type ServerRuntime } from "./load-graph.ts";
 import { GraphError } from "./graph-error.ts";
+import {
+  type Graph,
+  type GraphFactory,
+  type GraphSource,
+  loadGraph,
+  type ServerRuntime,
+} from "./load-graph.ts";
 import type { ModuleLoader } from "./module-loader.ts";
 
 /** A graph of the project, served or not. */

@@ -1,4 +1,4 @@
-import { isJsonObject } from "../domain/json.ts";
+import { isJsonObject, type JsonObject } from "../domain/json.ts";
 import { type NewRunEvent, toRunFailure } from "../domain/run.ts";
 
 type Outcome = "completed" | "failed" | "interrupted";
@@ -10,48 +10,47 @@ type Outcome = "completed" | "failed" | "interrupted";
  * a subgraph has started when the first item with its namespace arrives, and ends with its task's result.
  */
 export function createLifecycleTracker() {
-  const open = new Map<string, { readonly tool_call_id?: string }>();
+  const open = new Map<string, Origin>();
   const toolCalls = new Map<string, string>();
 
-  const emit = (namespace: readonly string[], data: object): NewRunEvent => ({
-    event: ["lifecycle", ...namespace].join("|"),
-    data: JSON.stringify({ ...data, namespace }),
-  });
+  const start = (namespace: readonly string[]): NewRunEvent[] => {
+    const key = namespace.join("|");
+    if (open.has(key)) return [];
+    const toolCall = toolCalls.get(key);
+    const origin = toolCall === undefined ? {} : { tool_call_id: toolCall };
+    open.set(key, origin);
+    return [toEvent(namespace, { event: "started", ...origin })];
+  };
+
+  const finish = (namespace: readonly string[], task: JsonObject): NewRunEvent[] => {
+    const origin = open.get(namespace.join("|"));
+    if (origin === undefined || !open.delete(namespace.join("|"))) return [];
+    const error = task["error"] ?? null;
+    const failure = error === null ? {} : { error: toRunFailure(error) };
+    const event = outcomeOf(error, task["interrupts"]);
+    return [toEvent(namespace, { event, ...origin, ...failure })];
+  };
 
   return (namespace: readonly string[], mode: string, payload: unknown): NewRunEvent[] => {
-    const events: NewRunEvent[] = [];
-    for (let depth = 1; depth <= namespace.length; depth++) {
-      const path = namespace.slice(0, depth);
-      const key = path.join("|");
-      if (open.has(key)) continue;
-      const toolCall = toolCalls.get(key);
-      const origin = toolCall === undefined ? {} : { tool_call_id: toolCall };
-      open.set(key, origin);
-      events.push(emit(path, { event: "started", ...origin }));
-    }
-    if (mode !== "tasks" || !isJsonObject(payload)) return events;
+    const started = namespace.flatMap((_, index) => start(namespace.slice(0, index + 1)));
+    if (mode !== "tasks" || !isJsonObject(payload)) return started;
 
-    const path = [...namespace, `${String(payload["name"])}:${String(payload["id"])}`];
-    const key = path.join("|");
-    if (!("result" in payload) && !("error" in payload)) {
-      const toolCall = toolCallId(payload["input"]);
-      if (toolCall !== null) toolCalls.set(key, toolCall);
-      return events;
-    }
-    const origin = open.get(key);
-    if (origin === undefined) return events;
-    open.delete(key);
-    const error = payload["error"] ?? null;
-    events.push(
-      emit(path, {
-        event: outcomeOf(error, payload["interrupts"]),
-        ...origin,
-        ...(error !== null && { error: toRunFailure(error) }),
-      }),
-    );
-    return events;
+    const below = [...namespace, `${String(payload["name"])}:${String(payload["id"])}`];
+    if ("result" in payload || "error" in payload) return [...started, ...finish(below, payload)];
+    const toolCall = toolCallId(payload["input"]);
+    if (toolCall !== null) toolCalls.set(below.join("|"), toolCall);
+    return started;
   };
 }
+
+interface Origin {
+  readonly tool_call_id?: string;
+}
+
+const toEvent = (namespace: readonly string[], data: object): NewRunEvent => ({
+  event: ["lifecycle", ...namespace].join("|"),
+  data: JSON.stringify({ ...data, namespace }),
+});
 
 function outcomeOf(error: unknown, interrupts: unknown): Outcome {
   if (error !== null) return "failed";

@@ -95,4 +95,8 @@ const hasMethod = <N extends string>(value: unknown, name: N): value is Record<N
 const describe = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
 const describeValue = (value: unknown): string =>
-  value === null ? "null" : isObject(value) ? `an object with ${Object.keys(value).slice(0, 5).join(", ") || "no fields"}` : `a ${typeof value}`;
+  value === null
+    ? "null"
+    : isObject(value)
+      ? `an object with ${Object.keys(value).slice(0, 5).join(", ") || "no fields"}`
+      : `a ${typeof value}`;

@@ -6,10 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const SHARED = /^@langchain\/(langgraph|langgraph-checkpoint|core)(\/|$)/;
 
 const OWN_FILES = new URL("../../", import.meta.url).href;
-const SAVER_FILES = new URL(
-  "./",
-  import.meta.resolve("@langchain/langgraph-checkpoint-postgres"),
-).href;
+const SAVER_FILES = new URL("./", import.meta.resolve("@langchain/langgraph-checkpoint-postgres")).href;
 
 /**
  * Makes this process use the project's copy of LangGraph, also where Aegra itself is installed elsewhere

@@ -1,4 +1,9 @@
-import { type AIMessageChunk, type BaseMessage, isAIMessageChunk, isBaseMessage } from "@langchain/core/messages";
+import {
+  type AIMessageChunk,
+  type BaseMessage,
+  isAIMessageChunk,
+  isBaseMessage,
+} from "@langchain/core/messages";
 import type { StreamMode as GraphStreamMode } from "@langchain/langgraph";
 import { isCheckpointEnvelope } from "@langchain/langgraph/web";
 import { isJsonObject, type JsonObject } from "../domain/json.ts";
@@ -35,22 +40,24 @@ export const needsSubgraphs = ({ modes, subgraphs }: StreamRequest): boolean =>
 /** Translates LangGraph's stream of one run into the protocol's events. It has memory: make one per run. */
 export function createEventTranslator(request: StreamRequest): (chunk: GraphChunk) => NewRunEvent[] {
   const { modes, subgraphs } = request;
-  const messages = modes.has("messages") ? createMessageAccumulator() : null;
-  const lifecycle = modes.has("lifecycle") ? createLifecycleTracker() : null;
+  const toMessages = modes.has("messages") ? createMessageAccumulator() : () => [];
+  const toLifecycle = modes.has("lifecycle") ? createLifecycleTracker() : () => [];
 
   return ([namespace, mode, payload]) => {
-    const events = lifecycle?.(namespace, mode, payload) ?? [];
-    if (namespace.length > 0 && !subgraphs) return events;
-    const emit = (event: string, data: unknown) => events.push(toEvent(event, namespace, data));
-
-    if (messages !== null) for (const [event, data] of messages(mode, payload)) emit(event, data);
-    if (mode === "messages") {
-      if (modes.has("messages-tuple")) emit("messages", payload);
-    } else if (modes.has(mode) && !isCheckpointEnvelope(payload)) {
-      emit(mode, toProtocolPayload(mode, payload));
-    }
-    return events;
+    const lifecycle = toLifecycle(namespace, mode, payload);
+    if (namespace.length > 0 && !subgraphs) return lifecycle;
+    const payloads = [...toMessages(mode, payload), ...toPayloads(modes, mode, payload)];
+    return [...lifecycle, ...payloads.map(([event, data]) => toEvent(event, namespace, data))];
   };
+}
+
+type Payload = readonly [event: string, data: unknown];
+
+function toPayloads(modes: ReadonlySet<StreamMode>, mode: GraphStreamMode, payload: unknown): Payload[] {
+  if (mode === "messages") return modes.has("messages-tuple") ? [["messages", payload]] : [];
+  // LangGraph adds light envelopes to the checkpoints, for another protocol.
+  if (!modes.has(mode) || isCheckpointEnvelope(payload)) return [];
+  return [[mode, toProtocolPayload(mode, payload)]];
 }
 
 /** An event of a subgraph carries its namespace in its name: `updates|child:1f…`. */
@@ -102,24 +109,29 @@ function withoutInternals(config: unknown): unknown {
  * The older `messages` mode: each message so far on every token, and once more when it is complete.
  * Complete are those that reach the state, which is why `values` are asked for.
  */
-function createMessageAccumulator() {
+function createMessageAccumulator(): (mode: GraphStreamMode, payload: unknown) => Payload[] {
   const partial = new Map<string, AIMessageChunk>();
   const complete = new Set<string>();
 
-  return function* (mode: GraphStreamMode, payload: unknown): Generator<[event: string, data: unknown]> {
-    if (mode === "values") {
-      const added = messagesOf(payload).filter(({ id }) => id !== undefined && !complete.has(id));
-      for (const { id } of added) complete.add(id as string);
-      if (added.length > 0) yield ["messages/complete", added];
-    }
-    if (mode !== "messages") return;
-    const [message, metadata] = payload as [AIMessageChunk, JsonObject];
-    if (message.id === undefined || !isAIMessageChunk(message)) return;
+  const addToken = ([message, metadata]: [AIMessageChunk, JsonObject]): Payload[] => {
+    if (message.id === undefined || !isAIMessageChunk(message)) return [];
     const before = partial.get(message.id);
-    if (before === undefined) yield ["messages/metadata", { [message.id]: { metadata } }];
     const after = before === undefined ? message : before.concat(message);
     partial.set(message.id, after);
-    yield ["messages/partial", [after]];
+    const begin: Payload[] =
+      before === undefined ? [["messages/metadata", { [message.id]: { metadata } }]] : [];
+    return [...begin, ["messages/partial", [after]]];
+  };
+
+  const addValues = (values: unknown): Payload[] => {
+    const added = messagesOf(values).filter(({ id }) => id !== undefined && !complete.has(id));
+    for (const { id } of added) complete.add(id as string);
+    return added.length > 0 ? [["messages/complete", added]] : [];
+  };
+
+  return (mode, payload) => {
+    if (mode === "values") return addValues(payload);
+    return mode === "messages" ? addToken(payload as [AIMessageChunk, JsonObject]) : [];
   };
 }
 

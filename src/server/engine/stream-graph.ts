@@ -1,5 +1,5 @@
-import { type BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import { Command, isGraphDrained, RunControl, Send } from "@langchain/langgraph";
+import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import {
   type ClaimedRun,
   type NewRunEvent,

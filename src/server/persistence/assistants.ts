@@ -1,4 +1,4 @@
-import type { Assistant, NewAssistant } from "../domain/assistant.ts";
+import type { Assistant, AssistantSortKey, NewAssistant } from "../domain/assistant.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Page, SortOrder } from "../domain/page.ts";
 import { createConditions, escapeLike } from "./conditions.ts";
@@ -13,9 +13,6 @@ export interface AssistantFilter {
   readonly name?: string | undefined;
   readonly metadata?: JsonObject | undefined;
 }
-
-export const ASSISTANT_SORT_KEYS = ["assistant_id", "created_at", "updated_at", "name", "graph_id"] as const;
-export type AssistantSortKey = (typeof ASSISTANT_SORT_KEYS)[number];
 
 /** @returns null when the id is taken */
 export async function insertAssistant(
@@ -85,15 +82,7 @@ export async function insertAssistantVersion(tx: Queryable, next: NewAssistant):
        from versioned
       where assistant_id = $1
      returning ${ASSISTANT.replace("version", "assistants.version")}`,
-    [
-      next.assistant_id,
-      next.graph_id,
-      next.name,
-      next.description,
-      next.config,
-      next.context,
-      next.metadata,
-    ],
+    [next.assistant_id, next.graph_id, next.name, next.description, next.config, next.context, next.metadata],
   );
   return only(rows);
 }

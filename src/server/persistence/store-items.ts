@@ -96,7 +96,8 @@ export async function listItems(db: Queryable, search: ItemSearch): Promise<Stor
     const column = `(value -> ${conditions.value(field)}::text)`;
     const comparison = COMPARISONS[operator];
     if (operator === "$eq") conditions.add(`${column} = ?::jsonb`, JSON.stringify(operand));
-    else if (operator === "$ne") conditions.add(`${column} is distinct from ?::jsonb`, JSON.stringify(operand));
+    else if (operator === "$ne")
+      conditions.add(`${column} is distinct from ?::jsonb`, JSON.stringify(operand));
     else {
       // Values of different types are not comparable: text never matches a bound that is a number.
       conditions.add(`jsonb_typeof(${column}) = ?`, typeof operand);

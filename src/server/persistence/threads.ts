@@ -1,6 +1,6 @@
 import type { JsonObject } from "../domain/json.ts";
 import type { Page, SortOrder } from "../domain/page.ts";
-import type { Thread, ThreadOutcome, ThreadStatus } from "../domain/thread.ts";
+import type { Thread, ThreadOutcome, ThreadSortKey, ThreadStatus } from "../domain/thread.ts";
 import { createConditions } from "./conditions.ts";
 import { only, type Queryable } from "./database.ts";
 
@@ -13,15 +13,6 @@ export interface ThreadFilter {
   readonly values?: JsonObject | undefined;
   readonly status?: ThreadStatus | undefined;
 }
-
-export const THREAD_SORT_KEYS = [
-  "thread_id",
-  "status",
-  "created_at",
-  "updated_at",
-  "state_updated_at",
-] as const;
-export type ThreadSortKey = (typeof THREAD_SORT_KEYS)[number];
 
 /** @returns null when the id is taken */
 export async function insertThread(

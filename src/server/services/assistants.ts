@@ -1,6 +1,7 @@
 import {
   type Assistant,
   type AssistantChange,
+  type AssistantSortKey,
   defaultAssistantId,
   type NewAssistant,
   toAssistantId,
@@ -13,7 +14,6 @@ import type { Page, SortOrder } from "../domain/page.ts";
 import type { Engine } from "../engine/engine.ts";
 import {
   type AssistantFilter,
-  type AssistantSortKey,
   countAssistants as countRows,
   findAssistant,
   findAssistantForUpdate,

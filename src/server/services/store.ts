@@ -2,7 +2,12 @@ import type { Caller } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Page } from "../domain/page.ts";
-import { FILTER_OPERATORS, namespaceLabelProblem, namespaceProblem, type StoreItem } from "../domain/store-item.ts";
+import {
+  FILTER_OPERATORS,
+  namespaceLabelProblem,
+  namespaceProblem,
+  type StoreItem,
+} from "../domain/store-item.ts";
 import type { Database } from "../persistence/database.ts";
 import {
   deleteItem as deleteRow,
@@ -31,25 +36,33 @@ export interface ItemPut {
   readonly namespace: readonly string[];
   readonly key: string;
   readonly value: JsonObject;
+  /** Minutes until the item expires; null takes the configured default. */
+  readonly ttl: number | null;
 }
 
 /** @throws DomainError `validation_error` for a namespace that cannot be stored */
 export async function putItem({ db, storeTtl }: Deps, _caller: Caller, item: ItemPut): Promise<void> {
   refuse(namespaceProblem(item.namespace));
-  await upsertItem(db, item, { ttlMinutes: storeTtl?.default_ttl_minutes ?? null });
+  await upsertItem(db, item, { ttlMinutes: item.ttl ?? storeTtl?.default_ttl_minutes ?? null });
 }
 
-/** @returns null when there is no such item */
+/**
+ * @param options.refreshTtl whether an item with a time to live gets the configured one anew; undefined
+ *   leaves that to the configuration
+ * @returns null when there is no such item
+ */
 export async function getItem(
   { db, storeTtl }: Deps,
   _caller: Caller,
   namespace: readonly string[],
   key: string,
+  { refreshTtl }: { readonly refreshTtl?: boolean | undefined } = {},
 ): Promise<StoreItem | null> {
   refuse(namespaceProblem(namespace));
   const item = await findItem(db, namespace, key);
-  if (item !== null && storeTtl !== null && storeTtl.refresh_on_read && storeTtl.default_ttl_minutes !== null) {
-    await updateItemExpiry(db, namespace, key, { ttlMinutes: storeTtl.default_ttl_minutes });
+  const ttlMinutes = storeTtl?.default_ttl_minutes ?? null;
+  if (item !== null && ttlMinutes !== null && (refreshTtl ?? storeTtl?.refresh_on_read)) {
+    await updateItemExpiry(db, namespace, key, { ttlMinutes });
   }
   return item;
 }

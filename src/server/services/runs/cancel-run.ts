@@ -1,7 +1,7 @@
+import type { RunBus } from "../../bus/run-bus.ts";
 import type { Caller } from "../../domain/caller.ts";
 import { notFound } from "../../domain/errors.ts";
 import { type CancelAction, isFinished } from "../../domain/run.ts";
-import type { RunBus } from "../../bus/run-bus.ts";
 import type { Database, Queryable } from "../../persistence/database.ts";
 import { deleteRun, findRun, finishPendingRun, requestCancel } from "../../persistence/runs.ts";
 import { deleteThreadOfRun, lockThread, updateThreadStatusFromRuns } from "../../persistence/threads.ts";

@@ -47,7 +47,11 @@ export interface RunCreate extends RequestedKwargs {
  *   `conflict` when the thread is busy and the strategy is `reject`,
  *   `validation_error` when the graph failed to load
  */
-export async function createRun({ db, engine, wakeUps }: Deps, caller: Caller, request: RunCreate): Promise<Run> {
+export async function createRun(
+  { db, engine, wakeUps }: Deps,
+  caller: Caller,
+  request: RunCreate,
+): Promise<Run> {
   const assistant = await getAssistant({ db }, caller, request.assistant_id);
   engine.requireGraph(assistant.graph_id);
 
@@ -59,7 +63,9 @@ export async function createRun({ db, engine, wakeUps }: Deps, caller: Caller, r
     const run = await insertRun(tx, caller.identity, newRun);
     await updateThreadBusy(tx, threadId, {
       metadata: { graph_id: assistant.graph_id, assistant_id: assistant.assistant_id },
-      config: { configurable: { ...(assistant.config as RunConfig).configurable, ...request.config.configurable } },
+      config: {
+        configurable: { ...(assistant.config as RunConfig).configurable, ...request.config.configurable },
+      },
     });
     return { run, cancelled };
   });
@@ -122,13 +128,19 @@ async function makeWay(
 
 function toNewRun(assistant: Assistant, threadId: string, request: RunCreate): NewRun {
   const run_id = newId();
-  const { checkpoint, config, metadata, thread_id, multitask_strategy, after_seconds, on_completion } = request;
+  const { checkpoint, config, metadata, thread_id, multitask_strategy, after_seconds, on_completion } =
+    request;
   return {
     run_id,
     thread_id: threadId,
     assistant_id: assistant.assistant_id,
     multitask_strategy,
-    metadata: { ...assistant.metadata, ...metadata, graph_id: assistant.graph_id, assistant_id: assistant.assistant_id },
+    metadata: {
+      ...assistant.metadata,
+      ...metadata,
+      graph_id: assistant.graph_id,
+      assistant_id: assistant.assistant_id,
+    },
     delete_thread: thread_id === null && on_completion === "delete",
     delaySeconds: after_seconds,
     kwargs: {

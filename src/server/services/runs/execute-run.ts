@@ -23,8 +23,8 @@ import {
   updateThreadOutcome,
   updateThreadStatusFromRuns,
 } from "../../persistence/threads.ts";
-import type { WakeUps } from "../wake-ups.ts";
 import { refreshThread } from "../threads/refresh-thread.ts";
+import type { WakeUps } from "../wake-ups.ts";
 import { toEndEvent } from "./end-event.ts";
 import { whileNotAborted } from "./while-not-aborted.ts";
 
@@ -66,18 +66,17 @@ export async function executeRun(
   return result.status;
 }
 
-async function runGraph(
-  { bus, engine }: Deps,
-  run: ClaimedRun,
-  signals: StreamSignals,
-): Promise<Execution> {
+async function runGraph({ bus, engine }: Deps, run: ClaimedRun, signals: StreamSignals): Promise<Execution> {
   bus.begin(run.run_id, run.attempt);
   try {
     for await (const event of whileNotAborted(engine.streamGraph(run, signals), signals.abort)) {
       bus.append(run.run_id, [event]);
     }
     // A run that reached its end before the signal reached it has nothing to be interrupted.
-    return { failure: null, stopped: stopReason(signals.abort) === "interrupt" ? null : stopReason(signals.abort) };
+    return {
+      failure: null,
+      stopped: stopReason(signals.abort) === "interrupt" ? null : stopReason(signals.abort),
+    };
   } catch (error) {
     if (error instanceof RunDrained) return { failure: null, stopped: "drain" };
     const stopped = stopReason(signals.abort);

@@ -1,6 +1,7 @@
+import type { Engine } from "../../engine/engine.ts";
+import { deleteCheckpointsOfRun, deleteCheckpointsOfThread } from "../../persistence/checkpoints.ts";
 import type { Database, Queryable } from "../../persistence/database.ts";
 import { type ExpiredRun, listExpiredRuns, releaseExpiredRun } from "../../persistence/leases.ts";
-import { deleteCheckpointsOfRun, deleteCheckpointsOfThread } from "../../persistence/checkpoints.ts";
 import { deleteRun } from "../../persistence/runs.ts";
 import {
   deleteThreadOfRun,
@@ -8,7 +9,6 @@ import {
   updateThreadOutcome,
   updateThreadStatusFromRuns,
 } from "../../persistence/threads.ts";
-import type { Engine } from "../../engine/engine.ts";
 import { refreshThread } from "../threads/refresh-thread.ts";
 import type { WakeUps } from "../wake-ups.ts";
 

@@ -1,7 +1,7 @@
 import type { RunBus } from "../../bus/run-bus.ts";
 import type { RunResult } from "../../domain/run.ts";
 import type { Database } from "../../persistence/database.ts";
-import { listEndedRuns, type EndedRun } from "../../persistence/runs.ts";
+import { type EndedRun, listEndedRuns } from "../../persistence/runs.ts";
 import { toEndEvent } from "./end-event.ts";
 
 interface Deps {

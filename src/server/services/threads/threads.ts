@@ -1,9 +1,9 @@
 import type { Caller } from "../../domain/caller.ts";
 import { conflict, notFound } from "../../domain/errors.ts";
 import type { JsonObject } from "../../domain/json.ts";
-import type { Page, SortOrder } from "../../domain/page.ts";
 import { newId } from "../../domain/new-id.ts";
-import type { Thread } from "../../domain/thread.ts";
+import type { Page, SortOrder } from "../../domain/page.ts";
+import type { Thread, ThreadSortKey } from "../../domain/thread.ts";
 import { deleteCheckpointsOfThread } from "../../persistence/checkpoints.ts";
 import type { Database } from "../../persistence/database.ts";
 import { listUnfinishedRuns } from "../../persistence/runs.ts";
@@ -15,7 +15,6 @@ import {
   insertThread,
   listThreads,
   type ThreadFilter,
-  type ThreadSortKey,
   updateThreadMetadata,
 } from "../../persistence/threads.ts";
 import type { WakeUps } from "../wake-ups.ts";

@@ -1,0 +1,244 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { createAdaptorServer } from "@hono/node-server";
+import type { Logger } from "pino";
+import type { Config } from "../config/config.ts";
+import type { Environment } from "../config/environment.ts";
+import { createMemoryBus } from "./bus/memory-bus.ts";
+import { type ClosingStack, createClosingStack } from "./closing-stack.ts";
+import { SYSTEM_OWNER } from "./domain/caller.ts";
+import { createEngine, type Engine } from "./engine/engine.ts";
+import type { GraphEntry } from "./engine/graph-registry.ts";
+import { loadGraphs } from "./engine/graph-registry.ts";
+import { createGraphStore } from "./engine/graph-store.ts";
+import { createCheckpointer } from "./engine/memory.ts";
+import { openModuleLoader } from "./engine/module-loader.ts";
+import { createHttpApp, type HttpDeps } from "./http/app.ts";
+import { repeat } from "./jobs/repeat.ts";
+import { type RunWorker, startRunWorker } from "./jobs/run-worker.ts";
+import { singleFlight } from "./jobs/single-flight.ts";
+import { type Database, isDatabaseUnavailable, openDatabase } from "./persistence/database.ts";
+import { expireAllLeases } from "./persistence/leases.ts";
+import { type Notice, openNotifications } from "./persistence/notifications.ts";
+import { bindServices, type Services } from "./services/bind.ts";
+import * as store from "./services/store.ts";
+import type { WakeUps } from "./services/wake-ups.ts";
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly environment: Environment;
+  readonly databaseUrl: string;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly aegraVersion: string;
+  /**
+   * Whether no other server can be on this database. Then runs that a former one has left are taken over at
+   * once, without waiting for their leases to expire.
+   */
+  readonly isOnlyServer: boolean;
+  /** How long runs may go on after closing has begun. */
+  readonly drainMs: number;
+  readonly log: Logger;
+}
+
+export interface RunningServer extends AsyncDisposable {
+  readonly url: string;
+  readonly graphs: readonly GraphEntry[];
+  /** Files of the project that the graphs are made of, absolute. */
+  readonly loadedFiles: readonly string[];
+}
+
+const POLL_MS = 1000;
+const SETTLE_MS = 5000;
+const MAX_RETAINED_EVENT_BYTES = 64 * 2 ** 20;
+
+/**
+ * Builds and starts the whole server: the only file that knows every room. The database must have its
+ * tables. Parts close in the reverse of the order below: requests first, the database last.
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const started = createClosingStack();
+  try {
+    return await start(started, options);
+  } catch (error) {
+    await started[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function start(started: ClosingStack, options: ServerOptions): Promise<RunningServer> {
+  const { config, environment, log } = options;
+  const db = openPool(started, options, Math.ceil(environment.poolSize / 2));
+  const { engine, loadedFiles } = await startEngine(started, options, db);
+
+  const bus = started.use(
+    createMemoryBus({
+      retentionMs: environment.resumableTtlMs,
+      maxRetainedBytes: MAX_RETAINED_EVENT_BYTES,
+    }),
+  );
+  let worker: RunWorker | null = null;
+  const wakeUps: WakeUps = {
+    runsPending() {
+      worker?.wake();
+      notifications.send({ kind: "runs_pending" });
+    },
+    cancelRequested() {
+      worker?.checkCancels();
+      notifications.send({ kind: "cancel_requested" });
+    },
+    runsEnded(runIds) {
+      if (runIds.some(bus.isWatched)) settle();
+      notifications.send({ kind: "runs_ended" });
+    },
+  };
+  const services = bindServices({ db, bus, engine, wakeUps, storeTtl: config.store.ttl });
+  const settle = singleFlight(services.settleWatchedRuns, (error) =>
+    log.warn({ err: error }, "could not look for ended runs"),
+  );
+  const notifications = started.use(
+    openNotifications(options.databaseUrl, {
+      instanceId: randomUUID(),
+      onNotice: (notice) => react(notice, { worker, settle }),
+      onError: (error) => log.warn({ err: error }, "notification connection lost"),
+    }),
+  );
+
+  if (options.isOnlyServer) await expireAllLeases(db);
+  await services.ensureDefaultAssistants();
+
+  const state = { isReady: false };
+  const http = createHttpServer(started, options, { services, engine, db, state });
+  worker = started.use(startWorker(options, db, services));
+  started.use(repeat(services.settleWatchedRuns, { name: "settle watched runs", everyMs: SETTLE_MS, log }));
+  started.use(
+    repeat(() => services.recoverExpiredRuns({ maxRetries: environment.maxRetries }), {
+      name: "recover expired runs",
+      everyMs: environment.leaseMs / 3,
+      log,
+    }),
+  );
+
+  http.listen(options.port, options.host);
+  await once(http, "listening");
+  state.isReady = true;
+  started.defer(() => {
+    state.isReady = false;
+    http.close();
+    http.closeIdleConnections();
+  });
+
+  return {
+    url: toUrl(options.host, (http.address() as AddressInfo).port),
+    graphs: engine.graphs,
+    loadedFiles: [...loadedFiles],
+    [Symbol.asyncDispose]: () => started[Symbol.asyncDispose](),
+  };
+}
+
+const openPool = (started: ClosingStack, { databaseUrl, log }: ServerOptions, max: number): Database => {
+  const db = openDatabase(databaseUrl, {
+    max,
+    onIdleError: (error) => log.warn({ err: error }, "idle database connection lost"),
+  });
+  started.defer(db.close);
+  return db;
+};
+
+/**
+ * LangGraph gets connections of its own: a request that waits for it while it holds one of the server's
+ * then cannot take the last one away.
+ */
+async function startEngine(
+  started: ClosingStack,
+  options: ServerOptions,
+  db: Database,
+): Promise<{ engine: Engine; loadedFiles: ReadonlySet<string> }> {
+  const { config, environment } = options;
+  const own = openPool(started, options, Math.max(1, Math.floor(environment.poolSize / 2)));
+  const loader = started.use(await openModuleLoader(config.root, config.nodeLoader));
+  const checkpointer = createCheckpointer(own.pool);
+  const graphs = await loadGraphs(config.graphs, loader, {
+    checkpointer,
+    store: createGraphStore(toStoreOperations({ db, storeTtl: config.store.ttl })),
+  });
+  return { engine: createEngine(graphs, checkpointer), loadedFiles: loader.loadedFiles };
+}
+
+/** Graphs write to the same store as clients, in the name of the server. */
+function toStoreOperations(deps: Parameters<typeof store.getItem>[0]) {
+  const caller = { identity: SYSTEM_OWNER };
+  return {
+    get: (namespace: readonly string[], key: string) => store.getItem(deps, caller, namespace, key),
+    put: (namespace: readonly string[], key: string, value: store.ItemPut["value"]) =>
+      store.putItem(deps, caller, { namespace, key, value, ttl: null }),
+    delete: (namespace: readonly string[], key: string) => store.deleteItem(deps, caller, namespace, key),
+    search: (search: store.StoreSearch) => store.searchItems(deps, caller, search),
+    listNamespaces: (search: Parameters<typeof store.listNamespaces>[2]) =>
+      store.listNamespaces(deps, caller, search),
+  };
+}
+
+function startWorker(
+  { environment, drainMs, log }: ServerOptions,
+  db: Database,
+  services: Services,
+): RunWorker {
+  return startRunWorker(
+    { db, services, log },
+    {
+      workerId: randomUUID(),
+      slots: environment.jobsPerWorker,
+      leaseMs: environment.leaseMs,
+      pollMs: POLL_MS,
+      drainMs,
+    },
+  );
+}
+
+function react({ kind }: Notice, { worker, settle }: { worker: RunWorker | null; settle: () => void }): void {
+  if (kind === "runs_pending") worker?.wake();
+  else if (kind === "cancel_requested") worker?.checkCancels();
+  else settle();
+}
+
+interface HttpParts {
+  readonly services: Services;
+  readonly engine: Engine;
+  readonly db: Database;
+  readonly state: { readonly isReady: boolean };
+}
+
+function createHttpServer(
+  started: ClosingStack,
+  { config, environment, aegraVersion, log }: ServerOptions,
+  { services, engine, db, state }: HttpParts,
+) {
+  const facts: HttpDeps["facts"] = {
+    aegraVersion,
+    langGraphVersion: engine.langGraphVersion,
+    graphs: engine.graphs,
+    isReady: () => state.isReady,
+    async pingDatabase() {
+      await db.query("select 1");
+    },
+  };
+  const cors = { ...config.cors, ...corsOverride(environment) };
+  const app = createHttpApp(
+    { services, log, facts, isUnavailable: isDatabaseUnavailable },
+    { cors, maxBodyBytes: environment.maxBodyBytes, heartbeatMs: environment.heartbeatMs },
+  );
+  const http = createAdaptorServer({ fetch: app.fetch }) as import("node:http").Server;
+  // By now the worker is gone, and with it whatever a connection could still wait for.
+  started.defer(() => http.closeAllConnections());
+  return http;
+}
+
+const corsOverride = ({ corsAllowOrigins }: Environment) =>
+  corsAllowOrigins === null ? {} : { allow_origins: corsAllowOrigins };
+
+const toUrl = (host: string, port: number): string =>
+  // An address that means all of them is not one to connect to.
+  `http://${host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host}:${port}`;

@@ -1,0 +1,18 @@
+/** Why the server could not start, in terms of the project or the machine. */
+export class StartError extends Error {
+  override readonly name = "StartError";
+  /** Stable name for scripts. */
+  readonly code:
+    | "PORT_IN_USE"
+    | "GRAPH_FAILED"
+    | "DATABASE_MISSING"
+    | "DATABASE_OUTDATED"
+    | "DATABASE_UNAVAILABLE";
+  readonly suggestions: readonly string[];
+
+  constructor(code: StartError["code"], message: string, suggestions: readonly string[], cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+    this.suggestions = suggestions;
+  }
+}

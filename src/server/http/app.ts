@@ -1,0 +1,76 @@
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { requestId } from "hono/request-id";
+import type { Logger } from "pino";
+import { ANONYMOUS } from "../domain/caller.ts";
+import { DomainError } from "../domain/errors.ts";
+import type { Services } from "../services/bind.ts";
+import { type CorsRules, crossOrigin } from "./cross-origin.ts";
+import type { Env } from "./env.ts";
+import { createErrorHandler, respondNotFound } from "./problem.ts";
+import { assistantRoutes } from "./routes/assistants.ts";
+import { runRoutes } from "./routes/runs.ts";
+import { statelessRunRoutes } from "./routes/stateless-runs.ts";
+import { storeRoutes } from "./routes/store.ts";
+import { type ServerFacts, systemRoutes } from "./routes/system.ts";
+import { threadStateRoutes } from "./routes/thread-state.ts";
+import { threadRoutes } from "./routes/threads.ts";
+import { createRunResponses } from "./run-responses.ts";
+
+export interface HttpDeps {
+  readonly services: Services;
+  readonly log: Logger;
+  readonly facts: ServerFacts;
+  /** Tells an outage of the database from a bug. */
+  readonly isUnavailable: (error: unknown) => boolean;
+}
+
+export interface HttpOptions {
+  readonly cors: CorsRules;
+  readonly maxBodyBytes: number;
+  /** How often an open stream gets a sign of life. */
+  readonly heartbeatMs: number;
+}
+
+/** Middleware first, in order, then one route module per resource. */
+export function createHttpApp({ services, log, facts, isUnavailable }: HttpDeps, options: HttpOptions) {
+  const respond = createRunResponses(services, options);
+
+  return new Hono<Env>()
+    .onError(createErrorHandler(isUnavailable))
+    .notFound(respondNotFound)
+    .use(requestId())
+    .use(async (c, next) => {
+      c.set("log", log.child({ request_id: c.var.requestId }));
+      const startedMs = performance.now();
+      await next();
+      const ms = Math.round(performance.now() - startedMs);
+      c.var.log.debug({ method: c.req.method, path: c.req.path, status: c.res.status, ms }, "request");
+    })
+    .use(crossOrigin(options.cors))
+    .use(
+      bodyLimit({
+        maxSize: options.maxBodyBytes,
+        onError: () => {
+          const megabytes = (options.maxBodyBytes / 2 ** 20).toFixed(1);
+          throw new DomainError(
+            "payload_too_large",
+            `The body is larger than ${megabytes} MiB; HTTP_MAX_REQUEST_BODY_BYTES sets the limit`,
+          );
+        },
+      }),
+    )
+    .route("/", systemRoutes(facts))
+    .use(async (c, next) => {
+      c.set("caller", ANONYMOUS);
+      await next();
+    })
+    .route("/", assistantRoutes(services))
+    .route("/", threadRoutes(services))
+    .route("/", threadStateRoutes(services))
+    .route("/", runRoutes(services, respond))
+    .route("/", statelessRunRoutes(services, respond))
+    .route("/", storeRoutes(services));
+}
+
+export type HttpApp = ReturnType<typeof createHttpApp>;

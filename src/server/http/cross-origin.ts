@@ -1,0 +1,34 @@
+import { cors } from "hono/cors";
+
+/** Who may call the server from a page of another origin; the spelling is the configuration's. */
+export interface CorsRules {
+  readonly allow_origins: readonly string[];
+  readonly allow_origin_regex: string | null;
+  readonly allow_methods: readonly string[];
+  readonly allow_headers: readonly string[];
+  readonly allow_credentials: boolean;
+  readonly expose_headers: readonly string[];
+  readonly max_age_seconds: number;
+}
+
+/** Headers that clients of the protocol read, whatever the configuration says. */
+const PROTOCOL_HEADERS = ["Content-Location", "Location", "X-Pagination-Total", "X-Pagination-Next"];
+
+/** Answers preflights and marks responses, streams included. */
+export function crossOrigin(rules: CorsRules) {
+  const pattern = rules.allow_origin_regex === null ? null : new RegExp(`^(?:${rules.allow_origin_regex})$`);
+  const anyOrigin = rules.allow_origins.includes("*");
+  const isAllowed = (origin: string) =>
+    rules.allow_origins.includes(origin) || pattern?.test(origin) === true;
+
+  return cors({
+    // "*" is answered as it is, never with the origin that asks: with credentials that would let in everyone.
+    origin: (origin) => (isAllowed(origin) ? origin : anyOrigin ? "*" : null),
+    allowMethods: [...rules.allow_methods],
+    // No list makes Hono repeat the headers that the preflight asks for, which is what "*" is meant to say.
+    allowHeaders: rules.allow_headers.includes("*") ? [] : [...rules.allow_headers],
+    credentials: rules.allow_credentials,
+    exposeHeaders: [...PROTOCOL_HEADERS, ...rules.expose_headers],
+    maxAge: rules.max_age_seconds,
+  });
+}

@@ -1,0 +1,7 @@
+import type { Logger } from "pino";
+import type { Caller } from "../domain/caller.ts";
+
+/** What middleware leaves on the Hono context. */
+export interface Env {
+  Variables: { caller: Caller; log: Logger; requestId: string };
+}

@@ -1,0 +1,60 @@
+import { Hono } from "hono";
+import type { Env } from "../env.ts";
+
+/** What the server says about itself. */
+export interface ServerFacts {
+  /** Aegra's own version. */
+  readonly aegraVersion: string;
+  readonly langGraphVersion: string;
+  /** Graphs of the project, and why one of them is not served. */
+  readonly graphs: readonly { readonly graph_id: string; readonly error: Error | null }[];
+  /** @throws when the database does not answer */
+  pingDatabase(): Promise<void>;
+  /** False while the server is starting or stopping. */
+  isReady(): boolean;
+}
+
+/**
+ * The version of the hosted server whose protocol this one speaks. Clients such as Studio look for a least
+ * version here, so it is not Aegra's own.
+ */
+const PROTOCOL_VERSION = "0.11.0";
+
+/** Probes and facts. They need no caller: a load balancer has none. */
+export function systemRoutes(facts: ServerFacts) {
+  const graphs = () =>
+    facts.graphs.map(({ graph_id, error }) => ({ graph_id, error: error === null ? null : error.message }));
+  const answersDatabase = () =>
+    facts.pingDatabase().then(
+      () => true,
+      () => false,
+    );
+
+  return new Hono<Env>()
+    .get("/ok", async (c) => {
+      if (c.req.query("check_db") !== "1" || (await answersDatabase())) return c.json({ ok: true });
+      return c.json({ ok: false }, 500);
+    })
+    .get("/live", (c) => c.json({ status: "alive" }))
+    .get("/ready", async (c) => {
+      const database = await answersDatabase();
+      const ready = database && facts.isReady();
+      return c.json({ status: ready ? "ready" : "not_ready", database }, ready ? 200 : 503);
+    })
+    .get("/health", async (c) => {
+      const database = await answersDatabase();
+      return c.json(
+        { status: database ? "healthy" : "unhealthy", database, graphs: graphs() },
+        database ? 200 : 503,
+      );
+    })
+    .get("/info", (c) =>
+      c.json({
+        version: PROTOCOL_VERSION,
+        aegra_version: facts.aegraVersion,
+        langgraph_js_version: facts.langGraphVersion,
+        context: "js",
+        flags: { assistants: true, crons: false, langsmith: false, langsmith_tracing_replicas: false },
+      }),
+    );
+}

@@ -1,0 +1,183 @@
+import { z } from "zod";
+import { MULTITASK_STRATEGIES, RUN_STATUSES, STREAM_MODES } from "../../domain/run.ts";
+import {
+  CheckpointRef,
+  Duration,
+  Id,
+  JsonObject,
+  optional,
+  QueryFlag,
+  queryInt,
+  queryList,
+  unsupported,
+  withDefault,
+} from "./common.ts";
+
+export const StreamMode = z.enum(STREAM_MODES);
+
+/** Keys that LangGraph keeps for itself; a client that sets them could reach into its internals. */
+const RESERVED_KEY = /^__pregel_|^checkpoint_(id|ns|map)$/;
+
+const Configurable = JsonObject.refine((value) => !Object.keys(value).some((key) => RESERVED_KEY.test(key)), {
+  message: "keys starting with '__pregel_' are reserved, and checkpoints are named by the field 'checkpoint'",
+});
+
+/** LangChain's RunnableConfig as JSON. */
+export const RunConfig = z
+  .strictObject({
+    tags: optional(z.array(z.string())),
+    recursion_limit: optional(z.int().min(1).max(100_000)),
+    max_concurrency: optional(z.int().min(1)),
+    run_name: optional(z.string()),
+    metadata: optional(JsonObject),
+    configurable: optional(Configurable),
+  })
+  .transform((config) =>
+    Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)),
+  );
+
+const Goto = z.union([z.string().min(1), z.strictObject({ node: z.string().min(1), input: z.unknown().optional() })]);
+
+const Command = z
+  .strictObject({
+    /** LangGraph's own mark; RemoteGraph leaves it on. */
+    lg_name: z.literal("Command").optional(),
+    graph: unsupported("a command from outside cannot leave its graph"),
+    update: z.union([JsonObject, z.array(z.unknown())]).nullish(),
+    resume: z.unknown().optional(),
+    goto: z.union([Goto, z.array(Goto)]).nullish(),
+  })
+  .transform(({ lg_name: _, graph: __, ...command }) => command);
+
+const InterruptAt = z.union([z.literal("*"), z.array(z.string()).transform((nodes) => nodes)]);
+
+const fields = {
+  assistant_id: z.string().min(1),
+  input: z.unknown().optional(),
+  command: Command.nullish(),
+  config: optional(RunConfig),
+  context: optional(JsonObject),
+  metadata: withDefault(JsonObject, {}),
+  stream_mode: z.union([StreamMode, z.array(StreamMode)]).nullish(),
+  stream_subgraphs: withDefault(z.boolean(), false),
+  /** Every stream can be resumed, so there is nothing to switch on. */
+  stream_resumable: withDefault(z.boolean(), false),
+  interrupt_before: InterruptAt.nullish(),
+  interrupt_after: InterruptAt.nullish(),
+  after_seconds: withDefault(Duration, 0),
+  durability: z.enum(["sync", "async", "exit"]).nullish(),
+  /** What came before `durability`: true meant async, false exit. */
+  checkpoint_during: z.boolean().nullish(),
+  on_disconnect: withDefault(z.enum(["cancel", "continue"]), "continue"),
+  webhook: unsupported("webhooks are not supported by this server"),
+  feedback_keys: unsupported("feedback is a service of LangSmith and not supported by this server"),
+  /** Names a LangSmith project. Harmless: it changes where traces go, not what the run does. */
+  langsmith_tracer: z.unknown().optional(),
+};
+
+const threadFields = {
+  checkpoint: optional(CheckpointRef),
+  checkpoint_id: optional(z.string().min(1)),
+  multitask_strategy: withDefault(z.enum(MULTITASK_STRATEGIES), "enqueue"),
+  if_not_exists: withDefault(z.enum(["create", "reject"]), "reject"),
+  strict_resume: unsupported("strict_resume is not supported by this server"),
+};
+
+export const ThreadRunCreate = z.strictObject({ ...fields, ...threadFields }).transform((body) => ({
+  ...toRunCreate(body),
+  checkpoint: {
+    ...body.checkpoint,
+    ...(body.checkpoint_id !== undefined && { checkpoint_id: body.checkpoint_id }),
+  },
+  multitask_strategy: body.multitask_strategy,
+  if_not_exists: body.if_not_exists,
+  on_completion: "keep" as const,
+}));
+
+export const StatelessRunCreate = z
+  .strictObject({
+    ...fields,
+    on_completion: withDefault(z.enum(["delete", "keep"]), "delete"),
+    /** A thread of its own cannot be missing and has nothing else to do. */
+    if_not_exists: z.enum(["create", "reject"]).nullish(),
+    multitask_strategy: z.enum(MULTITASK_STRATEGIES).nullish(),
+  })
+  .transform((body) => ({
+    ...toRunCreate(body),
+    thread_id: null,
+    checkpoint: {},
+    multitask_strategy: "enqueue" as const,
+    if_not_exists: "create" as const,
+    on_completion: body.on_completion,
+  }));
+
+type Fields = z.output<z.ZodObject<typeof fields>>;
+
+function toRunCreate(body: Fields) {
+  // An empty list is what clients send that do not care; the hosted server reads it as the default.
+  const modes = [body.stream_mode ?? []].flat();
+  return {
+    assistant_id: body.assistant_id,
+    input: body.input ?? null,
+    command: body.command ?? null,
+    config: body.config ?? {},
+    context: body.context ?? null,
+    metadata: body.metadata,
+    stream_mode: modes.length === 0 ? (["values"] as const) : [...new Set(modes)],
+    stream_subgraphs: body.stream_subgraphs,
+    stream_resumable: body.stream_resumable,
+    interrupt_before: body.interrupt_before ?? null,
+    interrupt_after: body.interrupt_after ?? null,
+    after_seconds: body.after_seconds,
+    durability:
+      body.durability ?? (body.checkpoint_during === false ? ("exit" as const) : ("async" as const)),
+    on_disconnect: body.on_disconnect,
+  };
+}
+
+export const RunParam = z.object({ thread_id: Id, run_id: Id });
+export const StatelessRunParam = z.object({ run_id: Id });
+
+export const RunListQuery = z.strictObject({
+  limit: queryInt(z.int().min(1).max(1000)).optional().default(10),
+  offset: queryInt(z.int().min(0)).optional().default(0),
+  status: z.enum(RUN_STATUSES).optional(),
+  select: queryList(
+    z.enum([
+      "run_id",
+      "thread_id",
+      "assistant_id",
+      "status",
+      "multitask_strategy",
+      "metadata",
+      "kwargs",
+      "created_at",
+      "updated_at",
+    ]),
+  ).optional(),
+});
+
+export const JoinQuery = z.strictObject({
+  cancel_on_disconnect: QueryFlag.optional().default(false),
+});
+
+export const JoinStreamQuery = z.strictObject({
+  cancel_on_disconnect: QueryFlag.optional().default(false),
+  stream_mode: queryList(StreamMode).optional(),
+  /** Where a client believes the run began. The stream is that of the run, whatever it says. */
+  checkpoint_id: z.string().optional(),
+});
+
+export const CancelQuery = z.strictObject({
+  wait: QueryFlag.optional().default(false),
+  action: z.enum(["interrupt", "rollback"]).optional().default("interrupt"),
+});
+
+/** Cancelling has no body; clients that send one send an empty object. */
+export const EmptyBody = z.strictObject({});
+
+/** Number of the last event a client has seen; 0 for none. */
+export const LastEventId = z
+  .string()
+  .regex(/^(-1?|\d{1,16})$/, "Last-Event-ID is not one of this server's event ids")
+  .transform((text) => Math.max(0, Number(text) || 0));

@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { Duration, JsonObject, limit, offset, QueryFlag, queryList, withDefault } from "./common.ts";
+
+const Namespace = z.array(z.string()).max(100);
+const Key = z.string().min(1).max(1000);
+
+export const ItemPut = z.strictObject({
+  namespace: Namespace,
+  key: Key,
+  value: JsonObject,
+  /** Which fields are found by meaning. Nothing is, so `false` is what happens anyway. */
+  index: z
+    .union([z.literal(false), z.array(z.string())])
+    .nullish()
+    .refine((index) => !Array.isArray(index), {
+      message: "search by meaning is not supported by this server",
+    }),
+  /** Minutes. */
+  ttl: z.nullish(Duration).transform((minutes) => minutes ?? null),
+});
+
+/** Labels joined with periods, or the key repeated. */
+export const ItemQuery = z.strictObject({
+  namespace: queryList(z.string())
+    .optional()
+    .default([])
+    .transform((labels) => (labels.length === 1 ? (labels[0] ?? "").split(".") : labels)),
+  key: Key,
+  refresh_ttl: QueryFlag.optional(),
+});
+
+export const ItemDelete = z.strictObject({
+  namespace: withDefault(Namespace, []),
+  key: Key,
+});
+
+export const ItemSearch = z
+  .strictObject({
+    namespace_prefix: withDefault(Namespace, []),
+    filter: withDefault(JsonObject, {}),
+    limit: limit(10),
+    offset,
+    query: z.nullish(z.string()),
+    refresh_ttl: z
+      .boolean()
+      .nullish()
+      .refine((refresh) => refresh !== true, { message: "refresh_ttl is not supported in a search" }),
+  })
+  .transform(({ namespace_prefix, refresh_ttl: _, query, ...search }) => ({
+    ...search,
+    prefix: namespace_prefix,
+    query: query === undefined || query === "" ? null : query,
+  }));
+
+export const NamespaceSearch = z
+  .strictObject({
+    prefix: withDefault(Namespace, []),
+    suffix: withDefault(Namespace, []),
+    max_depth: z.nullish(z.int().min(1).max(100)),
+    limit: limit(100),
+    offset,
+  })
+  .transform(({ max_depth, ...search }) => ({ ...search, maxDepth: max_depth ?? null }));

@@ -1,0 +1,108 @@
+import { createRequire } from "node:module";
+import { readEnvironment } from "../config/environment.ts";
+import { useForegroundCallbacks } from "../config/langchain-environment.ts";
+import { loadConfig } from "../config/load.ts";
+import { loadEnvFiles } from "../config/load-env.ts";
+import type { RunningServer } from "./compose.ts";
+import { useLangGraphOf } from "./engine/resolve-langgraph.ts";
+import { StartError } from "./errors.ts";
+import { createLogger } from "./telemetry/logger.ts";
+
+export interface StartOptions {
+  /** Where the configuration is looked for. */
+  readonly cwd: string;
+  readonly configFile?: string | undefined;
+  /** Environment files on top of those of the configuration, absolute. */
+  readonly envFiles?: readonly string[];
+  /**
+   * `serve` refuses to start with a graph that cannot be loaded and listens on all addresses; `dev` serves
+   * the other graphs and listens on this machine only.
+   */
+  readonly mode: "dev" | "serve";
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  readonly databaseUrl?: string | undefined;
+  /** Whether to create or upgrade tables first. */
+  readonly migrate: boolean;
+  readonly isOnlyServer?: boolean;
+  /** How long runs may go on after closing has begun; the environment's setting unless given. */
+  readonly drainMs?: number;
+}
+
+export const DEFAULT_PORT = 2026;
+
+const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
+
+/**
+ * Starts the server for a project: configuration, environment files, LangGraph, tables, and then everything
+ * that `startServer` composes.
+ *
+ * @throws ConfigError, StartError
+ */
+export async function startAegra(options: StartOptions): Promise<RunningServer> {
+  const config = await loadConfig(options);
+  const warnings = [...config.warnings, ...loadEnvFiles(config, [...(options.envFiles ?? [])])];
+  const environment = readEnvironment();
+  const isDev = options.mode === "dev";
+  const log = createLogger({
+    level: environment.logLevel,
+    format: environment.logFormat ?? (isDev ? "pretty" : "json"),
+  });
+  for (const warning of warnings) log.warn(warning);
+
+  const databaseUrl = options.databaseUrl ?? environment.databaseUrl;
+  if (databaseUrl === null) throw databaseMissing();
+
+  // Both before anything of LangChain is loaded, and so before the imports below.
+  useForegroundCallbacks();
+  useLangGraphOf(config.root);
+  const { ensureTables } = await import("./ensure-tables.ts");
+  await ensureTables(databaseUrl, { migrate: options.migrate, log });
+
+  const { startServer } = await import("./compose.ts");
+  const server = await startServer({
+    config,
+    environment,
+    databaseUrl,
+    host: options.host ?? environment.host ?? (isDev ? "127.0.0.1" : "0.0.0.0"),
+    port: options.port ?? environment.port ?? DEFAULT_PORT,
+    aegraVersion: version,
+    isOnlyServer: options.isOnlyServer ?? false,
+    drainMs: options.drainMs ?? environment.shutdownGraceMs,
+    log,
+  }).catch((error: unknown) => {
+    throw toStartError(error);
+  });
+  const failed = server.graphs.filter(({ error }) => error !== null);
+  for (const { graph_id, error } of failed) log.error({ graph_id, err: error }, "graph not loaded");
+  if (failed.length > 0 && !isDev) {
+    await server[Symbol.asyncDispose]();
+    throw graphFailed(failed.map(({ error }) => error?.message ?? ""));
+  }
+  log.info({ url: server.url, graphs: server.graphs.map(({ graph_id }) => graph_id) }, "server ready");
+  return server;
+}
+
+const databaseMissing = (): StartError =>
+  new StartError("DATABASE_MISSING", "No database: DATABASE_URL is not set.", [
+    "Set DATABASE_URL=postgres://user:password@host:5432/database in the environment or the env file.",
+    "Pass --database-url.",
+    "For development, use `aegra dev`: it brings a Postgres of its own.",
+  ]);
+
+const graphFailed = (messages: readonly string[]): StartError =>
+  new StartError("GRAPH_FAILED", messages.join("\n"), [
+    "Correct the file or the entry under `graphs` in the configuration.",
+    "`aegra dev` serves the other graphs meanwhile.",
+  ]);
+
+function toStartError(error: unknown): unknown {
+  const { code, port } = error as NodeJS.ErrnoException & { port?: number };
+  if (code !== "EADDRINUSE") return error;
+  return new StartError(
+    "PORT_IN_USE",
+    `Port ${port} is in use by another program.`,
+    ["Choose another one with --port, or --port 0 for any free one."],
+    error,
+  );
+}

@@ -1,0 +1,76 @@
+import path from "node:path";
+import { Client } from "@langchain/langgraph-sdk";
+import { pino } from "pino";
+import { onTestFinished } from "vitest";
+import type { Config } from "../../src/config/config.ts";
+import { type Environment, readEnvironment } from "../../src/config/environment.ts";
+import { startServer } from "../../src/server/compose.ts";
+import { testDatabaseUrl } from "./database.ts";
+
+export interface TestServerOptions {
+  /** Graph id → `file:export`, the file relative to test/fixtures/graphs. */
+  readonly graphs?: Readonly<Record<string, string>>;
+  readonly environment?: Partial<Environment>;
+  readonly config?: Partial<Config>;
+  /** A database that another server of the test uses too. */
+  readonly databaseUrl?: string;
+  readonly drainMs?: number;
+}
+
+const FIXTURES = path.resolve(import.meta.dirname, "../fixtures/graphs");
+
+/** A whole server on a database of its own, in this process, and the official client for it. */
+export async function testServer(options: TestServerOptions = {}) {
+  const databaseUrl = options.databaseUrl ?? (await testDatabaseUrl());
+  const server = await startServer({
+    config: toConfig(options),
+    environment: { ...readEnvironment({}), ...options.environment },
+    databaseUrl,
+    host: "127.0.0.1",
+    port: 0,
+    aegraVersion: "0.0.0-test",
+    isOnlyServer: false,
+    drainMs: options.drainMs ?? 0,
+    log: pino({ level: process.env["TEST_LOG_LEVEL"] ?? "silent" }),
+  });
+  let closed = false;
+  const close = async () => {
+    if (closed) return;
+    closed = true;
+    await server[Symbol.asyncDispose]();
+  };
+  onTestFinished(close);
+  // One try: a test wants to see the first answer.
+  const client = new Client({ apiUrl: server.url, callerOptions: { maxRetries: 0 } });
+  return { url: server.url, client, databaseUrl, graphs: server.graphs, close };
+}
+
+function toConfig({ graphs = { agent: "chat.ts:graph" }, config }: TestServerOptions): Config {
+  return {
+    file: path.join(FIXTURES, "aegra.json"),
+    root: FIXTURES,
+    name: "test",
+    graphs: Object.fromEntries(
+      Object.entries(graphs).map(([id, written]) => {
+        const [file = "", exportName = "default"] = written.split(":");
+        return [id, { file: path.join(FIXTURES, file), exportName, description: null, written }];
+      }),
+    ),
+    envFiles: [],
+    isEnvNamed: false,
+    envValues: {},
+    cors: {
+      allow_origins: ["*"],
+      allow_origin_regex: null,
+      allow_methods: ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+      allow_headers: ["*"],
+      allow_credentials: false,
+      expose_headers: [],
+      max_age_seconds: 600,
+    },
+    store: { ttl: null },
+    nodeLoader: "tsx",
+    warnings: [],
+    ...config,
+  };
+}
