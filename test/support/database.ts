@@ -6,16 +6,24 @@ import { upgradeDatabase } from "../../src/server/upgrade-database.ts";
 
 const TEMPLATE = "aegra_test_template";
 
-/** A fresh database with all tables, dropped when the test ends. @returns its URL */
-export async function testDatabaseUrl(): Promise<string> {
+/** A fresh database with all tables. The caller drops it. */
+export async function createTestDatabase(): Promise<{ readonly url: string; drop(): Promise<void> }> {
   const server = inject("databaseServerUrl");
   await withAdmin(server, ensureTemplate);
   const name = `aegra_test_${randomUUID().replaceAll("-", "")}`;
   await withAdmin(server, (admin) => admin.query(`create database ${name} template ${TEMPLATE}`));
-  onTestFinished(() =>
-    withAdmin(server, async (admin) => void (await admin.query(`drop database ${name} with (force)`))),
-  );
-  return withDatabase(server, name);
+  return {
+    url: withDatabase(server, name),
+    drop: () =>
+      withAdmin(server, async (admin) => void (await admin.query(`drop database ${name} with (force)`))),
+  };
+}
+
+/** A fresh database with all tables, dropped when the test ends. @returns its URL */
+export async function testDatabaseUrl(): Promise<string> {
+  const database = await createTestDatabase();
+  onTestFinished(database.drop);
+  return database.url;
 }
 
 /** The same, opened. */

@@ -21,7 +21,13 @@ const FIXTURES = path.resolve(import.meta.dirname, "../fixtures/graphs");
 
 /** A whole server on a database of its own, in this process, and the official client for it. */
 export async function testServer(options: TestServerOptions = {}) {
-  const databaseUrl = options.databaseUrl ?? (await testDatabaseUrl());
+  const server = await startTestServer(options.databaseUrl ?? (await testDatabaseUrl()), options);
+  onTestFinished(server.close);
+  return server;
+}
+
+/** The same, for the caller to close. */
+export async function startTestServer(databaseUrl: string, options: TestServerOptions = {}) {
   const server = await startServer({
     config: toConfig(options),
     environment: { ...readEnvironment({}), ...options.environment },
@@ -39,7 +45,6 @@ export async function testServer(options: TestServerOptions = {}) {
     closed = true;
     await server[Symbol.asyncDispose]();
   };
-  onTestFinished(close);
   // One try: a test wants to see the first answer.
   const client = new Client({ apiUrl: server.url, callerOptions: { maxRetries: 0 } });
   return { url: server.url, client, databaseUrl, graphs: server.graphs, close };

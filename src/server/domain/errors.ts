@@ -31,7 +31,3 @@ export const notFound = (kind: string, id: string): DomainError =>
   new DomainError("not_found", `${kind} '${id}' not found`);
 
 export const conflict = (message: string): DomainError => new DomainError("conflict", message);
-
-/** A well-formed request whose values cannot be used. @param path where in the body, `a.b` style */
-export const invalid = (path: string, message: string): DomainError =>
-  new DomainError("validation_error", `${path}: ${message}`, { details: { issues: [{ path, message }] } });

@@ -72,5 +72,3 @@ export function createHttpApp({ services, log, facts, isUnavailable }: HttpDeps,
     .route("/", statelessRunRoutes(services, respond))
     .route("/", storeRoutes(services));
 }
-
-export type HttpApp = ReturnType<typeof createHttpApp>;

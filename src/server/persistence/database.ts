@@ -60,7 +60,6 @@ export function openDatabase(connectionString: string, { max, onIdleError }: Dat
 
 /** SQLSTATEs; see “PostgreSQL Error Codes” in the Postgres manual. */
 export const UNIQUE_VIOLATION = "23505";
-export const FOREIGN_KEY_VIOLATION = "23503";
 
 export const hasSqlState = (error: unknown, state: string): boolean =>
   error instanceof pg.DatabaseError && error.code === state;
