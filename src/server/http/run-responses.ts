@@ -8,23 +8,36 @@ import { toEventStream, toKeptAliveStream } from "./sse.ts";
 
 export interface RunResponses {
   /** The events of a run as a stream that can be resumed. */
-  stream(c: Context<Env>, run: RunRef, options: FollowOptions): Promise<Response>;
+  stream(c: Context<Env>, run: WatchedRun, options: FollowOptions): Promise<Response>;
   /** What a run has left on its thread, once it has ended. */
-  wait(c: Context<Env>, run: RunRef, options: { readonly cancelOnDisconnect: boolean }): Promise<Response>;
+  wait(c: Context<Env>, run: WatchedRun, options: DisconnectOption): Promise<Response>;
 }
 
-export interface FollowOptions {
+export interface WatchedRun extends RunRef {
+  /** Whether this very request has created it; such a run is known to exist, even if it is over already. */
+  readonly isNew: boolean;
+}
+
+interface DisconnectOption {
+  readonly cancelOnDisconnect: boolean;
+}
+
+export interface FollowOptions extends DisconnectOption {
   readonly after: number;
   readonly modes: readonly StreamMode[] | null;
-  readonly cancelOnDisconnect: boolean;
 }
 
 /** Names a run for the client; the SDK reads the id of a run it made from here. */
 export const contentLocation = (isStateless: boolean, { thread_id, run_id }: Run): string =>
   isStateless ? `/runs/${run_id}` : `/threads/${thread_id}/runs/${run_id}`;
 
+type RunServices = Pick<
+  Services,
+  "cancelRun" | "followRun" | "getRun" | "joinRun" | "waitForCreatedRun" | "waitForRun"
+>;
+
 export function createRunResponses(
-  { joinRun, waitForRun, cancelRun }: Pick<Services, "joinRun" | "waitForRun" | "cancelRun">,
+  services: RunServices,
   { heartbeatMs }: { readonly heartbeatMs: number },
 ): RunResponses {
   /** Fires when the client goes away; the run goes with it if that was asked for. */
@@ -33,9 +46,11 @@ export function createRunResponses(
     const leave = () => {
       left.abort();
       if (!cancel) return;
-      cancelRun(c.var.caller, { thread_id, run_id, action: "interrupt" }).catch((error: unknown) =>
-        c.var.log.warn({ err: error, run_id }, "could not cancel the run of a client that left"),
-      );
+      services
+        .cancelRun(c.var.caller, { thread_id, run_id, action: "interrupt" })
+        .catch((error: unknown) =>
+          c.var.log.warn({ err: error, run_id }, "could not cancel the run of a client that left"),
+        );
     };
     return { signal: left.signal, leave };
   };
@@ -43,7 +58,10 @@ export function createRunResponses(
   return {
     async stream(c, run, { after, modes, cancelOnDisconnect }) {
       const { signal, leave } = onLeave(c, run, cancelOnDisconnect);
-      const batches = await joinRun(c.var.caller, run, { after, modes, signal });
+      const options = { after, modes, signal };
+      const batches = run.isNew
+        ? services.followRun(run.run_id, options)
+        : await services.joinRun(c.var.caller, run, options);
       c.header("Content-Type", "text/event-stream");
       c.header("Cache-Control", "no-cache");
       c.header("X-Accel-Buffering", "no");
@@ -53,11 +71,12 @@ export function createRunResponses(
 
     async wait(c, run, { cancelOnDisconnect }) {
       const { signal, leave } = onLeave(c, run, cancelOnDisconnect);
-      const result = waitForRun(c.var.caller, run, signal);
       // Before the headers go out: an unknown run is a 404, not a body.
-      const early = await Promise.race([result, nextTurn()]);
+      if (!run.isNew) await services.getRun(c.var.caller, run.thread_id, run.run_id);
+      const result = run.isNew
+        ? services.waitForCreatedRun(run.run_id, signal)
+        : services.waitForRun(c.var.caller, run, signal);
       c.header("Content-Type", "application/json");
-      if (early !== undefined) return c.body(JSON.stringify(toWaitBody(early)));
       // JSON may begin with white space, so a line break keeps the connection without changing the answer.
       return c.body(toKeptAliveStream(bodyOf(result), "\n", { heartbeatMs, onLeave: leave }));
     },
@@ -66,8 +85,6 @@ export function createRunResponses(
 
 const streamPath = ({ thread_id, run_id }: RunRef): string =>
   thread_id === null ? `/runs/${run_id}/stream` : `/threads/${thread_id}/runs/${run_id}/stream`;
-
-const nextTurn = (): Promise<undefined> => new Promise((resolve) => setImmediate(() => resolve(undefined)));
 
 async function* bodyOf(result: Promise<RunResult | null>) {
   yield JSON.stringify(toWaitBody(await result));

@@ -6,7 +6,7 @@ import { deleteAssistant } from "./delete-assistant.ts";
 import { cancelRun, cancelRunAndWait } from "./runs/cancel-run.ts";
 import { createRun } from "./runs/create-run.ts";
 import { executeRun } from "./runs/execute-run.ts";
-import { joinRun, waitForRun } from "./runs/join-run.ts";
+import { followRun, joinRun, waitForCreatedRun, waitForRun } from "./runs/join-run.ts";
 import { deleteRun, getRun, listRuns } from "./runs/read-runs.ts";
 import { recoverExpiredRuns } from "./runs/recover-expired-runs.ts";
 import { settleWatchedRuns } from "./runs/settle-watched-runs.ts";
@@ -58,11 +58,13 @@ export function bindServices(deps: ServiceDeps) {
     createRun: bind(createRun),
     deleteRun: bind(deleteRun),
     executeRun: bind(executeRun),
+    followRun: bind(followRun),
     getRun: bind(getRun),
     joinRun: bind(joinRun),
     listRuns: bind(listRuns),
     recoverExpiredRuns: bind(recoverExpiredRuns),
     settleWatchedRuns: bind(settleWatchedRuns),
+    waitForCreatedRun: bind(waitForCreatedRun),
     waitForRun: bind(waitForRun),
 
     deleteItem: bind(store.deleteItem),

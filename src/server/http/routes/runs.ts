@@ -30,13 +30,14 @@ export function runRoutes(services: Services, respond: RunResponses) {
       const run = await services.createRun(c.var.caller, { ...c.req.valid("param"), ...request });
       c.header("Content-Location", contentLocation(false, run));
       const cancelOnDisconnect = on_disconnect === "cancel";
-      return respond.stream(c, run, { after: 0, modes: null, cancelOnDisconnect });
+      return respond.stream(c, { ...run, isNew: true }, { after: 0, modes: null, cancelOnDisconnect });
     })
     .post("/threads/:thread_id/runs/wait", ...body, async (c) => {
       const { on_disconnect, ...request } = c.req.valid("json");
       const run = await services.createRun(c.var.caller, { ...c.req.valid("param"), ...request });
       c.header("Content-Location", contentLocation(false, run));
-      return respond.wait(c, run, { cancelOnDisconnect: on_disconnect === "cancel" });
+      const cancelOnDisconnect = on_disconnect === "cancel";
+      return respond.wait(c, { ...run, isNew: true }, { cancelOnDisconnect });
     })
     .get("/threads/:thread_id/runs", valid("param", ThreadParam), valid("query", RunListQuery), async (c) => {
       const { select, ...page } = c.req.valid("query");
@@ -58,7 +59,11 @@ export function runRoutes(services: Services, respond: RunResponses) {
       valid("query", JoinQuery),
       (c) => {
         const { cancel_on_disconnect } = c.req.valid("query");
-        return respond.wait(c, c.req.valid("param"), { cancelOnDisconnect: cancel_on_disconnect });
+        return respond.wait(
+          c,
+          { ...c.req.valid("param"), isNew: false },
+          { cancelOnDisconnect: cancel_on_disconnect },
+        );
       },
     )
     .get(
@@ -67,11 +72,15 @@ export function runRoutes(services: Services, respond: RunResponses) {
       valid("query", JoinStreamQuery),
       (c) => {
         const { cancel_on_disconnect, stream_mode } = c.req.valid("query");
-        return respond.stream(c, c.req.valid("param"), {
-          after: lastEventId(c),
-          modes: stream_mode ?? null,
-          cancelOnDisconnect: cancel_on_disconnect,
-        });
+        return respond.stream(
+          c,
+          { ...c.req.valid("param"), isNew: false },
+          {
+            after: lastEventId(c),
+            modes: stream_mode ?? null,
+            cancelOnDisconnect: cancel_on_disconnect,
+          },
+        );
       },
     )
     .post(

@@ -19,7 +19,7 @@ export function statelessRunRoutes(services: Services, respond: RunResponses) {
       c.header("Content-Location", contentLocation(true, run));
       return respond.stream(
         c,
-        { thread_id: null, run_id: run.run_id },
+        { thread_id: null, run_id: run.run_id, isNew: true },
         { after: 0, modes: null, cancelOnDisconnect: on_disconnect === "cancel" },
       );
     })
@@ -29,7 +29,7 @@ export function statelessRunRoutes(services: Services, respond: RunResponses) {
       c.header("Content-Location", contentLocation(true, run));
       return respond.wait(
         c,
-        { thread_id: null, run_id: run.run_id },
+        { thread_id: null, run_id: run.run_id, isNew: true },
         { cancelOnDisconnect: on_disconnect === "cancel" },
       );
     })
@@ -37,7 +37,7 @@ export function statelessRunRoutes(services: Services, respond: RunResponses) {
       const { cancel_on_disconnect, stream_mode } = c.req.valid("query");
       return respond.stream(
         c,
-        { thread_id: null, run_id: c.req.valid("param").run_id },
+        { thread_id: null, run_id: c.req.valid("param").run_id, isNew: false },
         { after: lastEventId(c), modes: stream_mode ?? null, cancelOnDisconnect: cancel_on_disconnect },
       );
     });

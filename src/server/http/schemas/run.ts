@@ -36,7 +36,10 @@ export const RunConfig = z
     Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)),
   );
 
-const Goto = z.union([z.string().min(1), z.strictObject({ node: z.string().min(1), input: z.unknown().optional() })]);
+const Goto = z.union([
+  z.string().min(1),
+  z.strictObject({ node: z.string().min(1), input: z.unknown().optional() }),
+]);
 
 const Command = z
   .strictObject({

@@ -42,7 +42,19 @@ export async function joinRun(
     const result = await readFinishedResult(db, caller, run.thread_id, run.status as RunResult["status"]);
     return onlyEnd(run_id, after, result);
   }
-  const events = bus.follow(run_id, { after, signal });
+  return followRun({ bus }, run_id, { after, modes, signal });
+}
+
+/**
+ * The same for a run that the caller has just created. Its row is not looked for: a short run on a thread of
+ * its own may be over, and its row gone, before the statement is there.
+ */
+export function followRun(
+  { bus }: Pick<Deps, "bus">,
+  runId: string,
+  { after, modes, signal }: JoinOptions,
+): AsyncGenerator<readonly RunEvent[], void, undefined> {
+  const events = bus.follow(runId, { after, signal });
   return modes === null ? events : ofModes(events, modes);
 }
 
@@ -63,6 +75,13 @@ export async function waitForRun(
   }
   return bus.waitForEnd(run_id, signal);
 }
+
+/** The same for a run that the caller has just created, for the reason given at `followRun`. */
+export const waitForCreatedRun = (
+  { bus }: Pick<Deps, "bus">,
+  runId: string,
+  signal: AbortSignal,
+): Promise<RunResult | null> => bus.waitForEnd(runId, signal);
 
 /** What the rows still know of a finished run: its status, and the thread as it is now. */
 async function readFinishedResult(

@@ -1,6 +1,3 @@
-import { once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
-
 /** How long a graph may take to stop by itself before it is left behind. */
 const STOP_GRACE_MS = 5000;
 
@@ -14,26 +11,26 @@ export async function* whileNotAborted<T>(
   source: AsyncGenerator<T, void, undefined>,
   signal: AbortSignal,
 ): AsyncGenerator<T, void, undefined> {
-  const settled = new AbortController();
-  const abandoned = abandonAfterGrace(signal, settled.signal);
-  // A rejection nobody waits for any more is not an unhandled one.
-  abandoned.catch(() => undefined);
+  let abandon: (reason: unknown) => void = () => undefined;
+  let grace: NodeJS.Timeout | undefined;
+  const onAbort = () => {
+    grace = setTimeout(() => abandon(signal.reason), STOP_GRACE_MS);
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+
+  // A promise for each item instead of a race with one for all: that one would keep a reaction of every item.
+  const next = () =>
+    new Promise<IteratorResult<T, void>>((resolve, reject) => {
+      abandon = reject;
+      source.next().then(resolve, reject);
+    });
   try {
-    for (;;) {
-      const next = await Promise.race([source.next(), abandoned]);
-      if (next.done) return;
-      yield next.value;
-    }
+    for (let item = await next(); !item.done; item = await next()) yield item.value;
   } finally {
-    settled.abort();
+    clearTimeout(grace);
+    signal.removeEventListener("abort", onAbort);
     // Not awaited: an abandoned source may never answer.
     source.return().catch(() => undefined);
   }
-}
-
-/** Never resolves. Rejects when the grace after an abort is over; settles quietly when `settled` comes first. */
-async function abandonAfterGrace(signal: AbortSignal, settled: AbortSignal): Promise<never> {
-  if (!signal.aborted) await once(signal, "abort", { signal: settled });
-  await sleep(STOP_GRACE_MS, undefined, { signal: settled });
-  throw signal.reason;
 }
