@@ -45,6 +45,8 @@ export interface Config {
   readonly store: { readonly ttl: StoreTtl | null };
   /** A module to register before graphs are loaded (`--import` semantics), or the built-in loader. */
   readonly nodeLoader: "tsx" | (string & {});
+  /** Whether the file configures authentication, which this version does not have. */
+  readonly asksForAuth: boolean;
   /** What was understood but has no effect, one sentence each; for the log at start-up. */
   readonly warnings: readonly string[];
 }

@@ -32,7 +32,8 @@ export async function loadConfig(options: {
   const { content, warnings } = isShared
     ? checkShared(file, data)
     : { content: check(file, data), warnings: [] };
-  return deepFreeze(toConfig(file, content, warnings));
+  const asksForAuth = typeof data === "object" && data !== null && "auth" in data;
+  return deepFreeze({ ...toConfig(file, content), warnings, asksForAuth });
 }
 
 async function readText(file: string): Promise<string> {
@@ -81,7 +82,7 @@ function toWarning(file: string, path: KeyPath): string {
   return `${where} has no effect yet${consequence === null ? "" : `: ${consequence}`}.`;
 }
 
-function toConfig(file: string, content: ConfigFile, warnings: readonly string[]): Config {
+function toConfig(file: string, content: ConfigFile): Omit<Config, "warnings" | "asksForAuth"> {
   const root = dirname(file);
   return {
     file,
@@ -95,7 +96,6 @@ function toConfig(file: string, content: ConfigFile, warnings: readonly string[]
     nodeLoader: content.node_loader.startsWith(".")
       ? resolve(root, content.node_loader)
       : content.node_loader,
-    warnings,
   };
 }
 

@@ -5,9 +5,11 @@ export class StartError extends Error {
   readonly code:
     | "PORT_IN_USE"
     | "GRAPH_FAILED"
+    | "AUTH_UNSUPPORTED"
     | "DATABASE_MISSING"
     | "DATABASE_OUTDATED"
-    | "DATABASE_UNAVAILABLE";
+    | "DATABASE_UNAVAILABLE"
+    | "MIGRATION_FAILED";
   readonly suggestions: readonly string[];
 
   constructor(code: StartError["code"], message: string, suggestions: readonly string[], cause?: unknown) {

@@ -1,4 +1,7 @@
 import { createRequire } from "node:module";
+import process from "node:process";
+import type { Logger } from "pino";
+import { DEFAULT_PORT } from "../config/default-port.ts";
 import { readEnvironment } from "../config/environment.ts";
 import { useForegroundCallbacks } from "../config/langchain-environment.ts";
 import { loadConfig } from "../config/load.ts";
@@ -26,10 +29,11 @@ export interface StartOptions {
   readonly migrate: boolean;
   readonly isOnlyServer?: boolean;
   /** How long runs may go on after closing has begun; the environment's setting unless given. */
-  readonly drainMs?: number;
+  readonly drainMs?: number | undefined;
+  /** The environment's setting unless given; so is the next one. */
+  readonly logLevel?: string | undefined;
+  readonly logFormat?: "json" | "pretty" | undefined;
 }
-
-export const DEFAULT_PORT = 2026;
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 
@@ -40,18 +44,9 @@ const { version } = createRequire(import.meta.url)("../../package.json") as { ve
  * @throws ConfigError, StartError
  */
 export async function startAegra(options: StartOptions): Promise<RunningServer> {
-  const config = await loadConfig(options);
-  const warnings = [...config.warnings, ...loadEnvFiles(config, [...(options.envFiles ?? [])])];
-  const environment = readEnvironment();
   const isDev = options.mode === "dev";
-  const log = createLogger({
-    level: environment.logLevel,
-    format: environment.logFormat ?? (isDev ? "pretty" : "json"),
-  });
-  for (const warning of warnings) log.warn(warning);
-
-  const databaseUrl = options.databaseUrl ?? environment.databaseUrl;
-  if (databaseUrl === null) throw databaseMissing();
+  const { config, environment, databaseUrl, log } = await readSettings(options, isDev);
+  surviveStrayRejections(log);
 
   // Both before anything of LangChain is loaded, and so before the imports below.
   useForegroundCallbacks();
@@ -82,6 +77,42 @@ export async function startAegra(options: StartOptions): Promise<RunningServer> 
   log.info({ url: server.url, graphs: server.graphs.map(({ graph_id }) => graph_id) }, "server ready");
   return server;
 }
+
+/** Reads everything that a start depends on, environment files first, since they may hold the rest. */
+async function readSettings(options: StartOptions, isDev: boolean) {
+  const config = await loadConfig(options);
+  const warnings = [...config.warnings, ...loadEnvFiles(config, [...(options.envFiles ?? [])])];
+  const environment = readEnvironment();
+  const log = createLogger({
+    level: options.logLevel ?? environment.logLevel,
+    format: options.logFormat ?? environment.logFormat ?? (isDev ? "pretty" : "json"),
+  });
+  for (const warning of warnings) log.warn(warning);
+
+  // Whoever configured authentication must not get a server that lets everyone in.
+  if (config.asksForAuth && !isDev) throw authUnsupported(config.file);
+  const databaseUrl = options.databaseUrl ?? environment.databaseUrl;
+  if (databaseUrl === null) throw databaseMissing();
+  return { config, environment, databaseUrl, log };
+}
+
+/**
+ * A promise that a graph forgot about must not end the runs of everyone else, as Node would have it. What
+ * it rejected with is an error of the project, so it is told and not swallowed.
+ */
+function surviveStrayRejections(log: Logger): void {
+  process.on("unhandledRejection", (reason) => log.error({ err: reason }, "unhandled rejection"));
+}
+
+const authUnsupported = (file: string): StartError =>
+  new StartError(
+    "AUTH_UNSUPPORTED",
+    `${file} configures authentication ("auth"), which this version does not have: the server would be open to everyone.`,
+    [
+      "Remove the key, and put the server behind a proxy that authenticates.",
+      "`aegra dev` listens on this machine only and starts with it.",
+    ],
+  );
 
 const databaseMissing = (): StartError =>
   new StartError("DATABASE_MISSING", "No database: DATABASE_URL is not set.", [

@@ -76,6 +76,7 @@ function toConfig({ graphs = { agent: "chat.ts:graph" }, config }: TestServerOpt
     store: { ttl: null },
     nodeLoader: "tsx",
     warnings: [],
+    asksForAuth: false,
     ...config,
   };
 }

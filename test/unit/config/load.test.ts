@@ -28,6 +28,7 @@ describe("what a file means", () => {
 
     expect(await loadConfig({ cwd })).toEqual({
       file: join(cwd, "aegra.json"),
+      asksForAuth: false,
       root: cwd,
       name: basename(cwd),
       graphs: {
