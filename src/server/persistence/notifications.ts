@@ -32,15 +32,17 @@ export function openNotifications(databaseUrl: string, options: NotificationsOpt
   const closing = new AbortController();
   const waiting = new Set<Notice["kind"]>();
   let client: pg.Client | null = null;
-  let scheduled = false;
+  let flushing: Promise<void> | null = null;
 
-  const flush = () => {
-    scheduled = false;
-    const kinds = [...waiting];
-    waiting.clear();
-    if (client === null || kinds.length === 0) return;
-    const payload = JSON.stringify({ from: options.instanceId, kinds });
-    client.query("select pg_notify($1, $2)", [CHANNEL, payload]).catch(options.onError);
+  /** One statement at a time; what comes meanwhile goes with the next one. */
+  const flush = async () => {
+    while (client !== null && waiting.size > 0) {
+      const payload = JSON.stringify({ from: options.instanceId, kinds: [...waiting] });
+      waiting.clear();
+      await client.query("select pg_notify($1, $2)", [CHANNEL, payload]).catch(options.onError);
+    }
+    waiting.clear(); // Without a connection nobody can be told, and everybody polls.
+    flushing = null;
   };
 
   const receive = ({ payload }: pg.Notification) => {
@@ -70,11 +72,13 @@ export function openNotifications(databaseUrl: string, options: NotificationsOpt
   return {
     send({ kind }) {
       waiting.add(kind);
-      if (scheduled) return;
-      scheduled = true;
-      setImmediate(flush);
+      flushing ??= new Promise((resolve) => {
+        setImmediate(() => resolve(flush()));
+      });
     },
     async [Symbol.asyncDispose]() {
+      // The last notice may be that runs were handed back.
+      await flushing;
       closing.abort();
       await connectionLoop;
     },

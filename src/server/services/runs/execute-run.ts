@@ -55,7 +55,9 @@ export async function executeRun(
   const { failure, stopped } = await runGraph(deps, run, signals);
   if (stopped === "lease_lost") return "lost";
   if (stopped === "drain") {
-    return (await handBackRun(deps.db, run)) ? "handed_back" : "lost";
+    if (!(await handBackRun(deps.db, run))) return "lost";
+    deps.wakeUps.runsPending();
+    return "handed_back";
   }
   if (stopped === "rollback") return (await rollBack(deps, run)) ? "rolled_back" : "lost";
 
