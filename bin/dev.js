@@ -10,5 +10,7 @@ const pjson = JSON.parse(readFileSync(new URL("../package.json", import.meta.url
 pjson.oclif = {
   ...pjson.oclif,
   commands: { strategy: "pattern", target: "./src/cli/commands", globPatterns: ["**/*.ts"] },
+  hooks: { command_not_found: "./src/cli/hooks/command-not-found.ts" },
 };
-await run(process.argv.slice(2), { root, pjson }).then(() => flush(), handle);
+// A manifest that a build has left is about dist/.
+await run(process.argv.slice(2), { root, pjson, ignoreManifest: true }).then(() => flush(), handle);

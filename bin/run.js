@@ -4,7 +4,9 @@ import process from "node:process";
 
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 19)) {
-  console.error(`aegra needs Node.js 22.19 or newer, and this is ${process.versions.node}. See https://nodejs.org`);
+  console.error(
+    `aegra needs Node.js 22.19 or newer, and this is ${process.versions.node}. See https://nodejs.org`,
+  );
   process.exit(1);
 }
 

@@ -12,6 +12,7 @@ export const EXIT = {
   migration: 25,
   check: 26,
   interrupted: 130,
+  terminated: 143,
 } as const;
 
 export interface CliErrorOptions {

@@ -22,7 +22,9 @@ export async function ensureTables(
     const { pending } = await readDatabaseStatus(databaseUrl);
     if (pending.length > 0) throw outdated(pending);
   } catch (error) {
-    throw isDatabaseUnavailable(error) ? unavailable(databaseUrl, error as Error) : error;
+    if (error instanceof StartError) throw error;
+    const isClosed = isDatabaseUnavailable(error) || isConnectRefused(error);
+    throw isClosed ? unavailable(databaseUrl, error as Error) : migrationFailed(error as Error);
   }
 }
 
@@ -30,6 +32,18 @@ const outdated = (pending: readonly string[]): StartError =>
   new StartError("DATABASE_OUTDATED", `The database lacks migrations: ${pending.join(", ")}.`, [
     "Run `aegra db upgrade`, or start without --no-migrate.",
   ]);
+
+/** SQLSTATE classes of a login that is refused (28) and of a database that does not exist (3D). */
+const isConnectRefused = (error: unknown): boolean =>
+  /^(28...|3D...|EAI_AGAIN)$/.test((error as NodeJS.ErrnoException).code ?? "");
+
+const migrationFailed = (cause: Error): StartError =>
+  new StartError(
+    "MIGRATION_FAILED",
+    `The tables could not be created or upgraded: ${cause.message}`,
+    ["Run `aegra db status` to see what is missing, and correct what Postgres complains about."],
+    cause,
+  );
 
 const unavailable = (databaseUrl: string, cause: Error): StartError => {
   const { host, pathname } = new URL(databaseUrl);

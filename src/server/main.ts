@@ -69,7 +69,10 @@ export async function startAegra(options: StartOptions): Promise<RunningServer> 
     throw toStartError(error);
   });
   const failed = server.graphs.filter(({ error }) => error !== null);
-  for (const { graph_id, error } of failed) log.error({ graph_id, err: error }, "graph not loaded");
+  // The stack that leads to the mistake is that of the cause, where there is one.
+  for (const { graph_id, error } of failed) {
+    log.error({ graph_id, reason: error?.message, err: error?.cause }, "graph not loaded");
+  }
   if (failed.length > 0 && !isDev) {
     await server[Symbol.asyncDispose]();
     throw graphFailed(failed.map(({ error }) => error?.message ?? ""));

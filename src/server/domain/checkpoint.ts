@@ -5,7 +5,8 @@ import type { Interrupt } from "./thread.ts";
 export interface CheckpointRef {
   readonly checkpoint_id?: string;
   readonly checkpoint_ns?: string;
-  readonly checkpoint_map?: JsonObject | null;
+  /** By namespace, the checkpoints of the graphs around a subgraph. */
+  readonly checkpoint_map?: Readonly<Record<string, string>>;
 }
 
 /** A point in a thread's history, as the server names it. */

@@ -31,3 +31,10 @@ export const notFound = (kind: string, id: string): DomainError =>
   new DomainError("not_found", `${kind} '${id}' not found`);
 
 export const conflict = (message: string): DomainError => new DomainError("conflict", message);
+
+/** A well-formed request whose values cannot be used. @param path where in it, `a.b` style */
+export const invalid = (path: string, message: string, options: { cause?: unknown } = {}): DomainError =>
+  new DomainError("validation_error", `${path}: ${message}`, {
+    details: { issues: [{ path, message }] },
+    cause: options.cause,
+  });

@@ -1,4 +1,4 @@
-import type { JsonObject } from "./json.ts";
+import { isJsonObject, type JsonObject } from "./json.ts";
 import type { Interrupt } from "./thread.ts";
 
 export const RUN_STATUSES = ["pending", "running", "success", "error", "timeout", "interrupted"] as const;
@@ -132,10 +132,14 @@ export interface RunEvent extends NewRunEvent {
 
 export const isFinished = (status: RunStatus): boolean => status !== "pending" && status !== "running";
 
+/** Takes an error as it was thrown, or as LangGraph keeps it: a plain object with its name and message. */
 export const toRunFailure = (error: unknown): RunFailure =>
-  error instanceof Error
+  error instanceof Error || isKeptError(error)
     ? { error: error.name, message: error.message }
     : { error: "Error", message: String(error) };
+
+const isKeptError = (error: unknown): error is { readonly name: string; readonly message: string } =>
+  isJsonObject(error) && typeof error["name"] === "string" && typeof error["message"] === "string";
 
 /** A run that stopped between two steps because it was asked to; it goes on from its last checkpoint. */
 export class RunDrained extends Error {

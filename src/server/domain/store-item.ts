@@ -13,6 +13,13 @@ export interface StoreItem {
 export const FILTER_OPERATORS = ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"] as const;
 export type FilterOperator = (typeof FILTER_OPERATORS)[number];
 
+/** Most conditions in one search: each of them costs the database time for every item. */
+export const MAX_CONDITIONS = 100;
+
+/** Most bytes that namespace and key may have in UTF-8, so that together they fit into one entry of the index. */
+const MAX_NAMESPACE_BYTES = 1500;
+const MAX_KEY_BYTES = 1000;
+
 /** Joins the labels of a namespace in its column, which is LangGraph's format; so no label may contain it. */
 export const NAMESPACE_SEPARATOR = ":";
 
@@ -28,5 +35,16 @@ export function namespaceLabelProblem(label: string): string | null {
 export function namespaceProblem(namespace: readonly string[]): string | null {
   if (namespace.length === 0) return "a namespace needs at least one label";
   if (namespace[0] === "langgraph") return "the root label 'langgraph' is reserved";
+  if (utf8Length(namespace.join(NAMESPACE_SEPARATOR)) > MAX_NAMESPACE_BYTES) {
+    return `the labels of a namespace have at most ${MAX_NAMESPACE_BYTES} bytes together`;
+  }
   return namespace.map(namespaceLabelProblem).find((problem) => problem !== null) ?? null;
 }
+
+/** @returns what is wrong with the key, or null */
+export function keyProblem(key: string): string | null {
+  if (key === "") return "must not be empty";
+  return utf8Length(key) > MAX_KEY_BYTES ? `has at most ${MAX_KEY_BYTES} bytes` : null;
+}
+
+const utf8Length = (text: string): number => new TextEncoder().encode(text).length;

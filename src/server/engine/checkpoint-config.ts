@@ -8,7 +8,7 @@ export const toRunnableConfig = (threadId: string, checkpoint: CheckpointRef = {
     thread_id: threadId,
     checkpoint_ns: checkpoint.checkpoint_ns ?? "",
     ...(checkpoint.checkpoint_id !== undefined && { checkpoint_id: checkpoint.checkpoint_id }),
-    ...(isJsonObject(checkpoint.checkpoint_map) && { checkpoint_map: checkpoint.checkpoint_map }),
+    ...(checkpoint.checkpoint_map !== undefined && { checkpoint_map: checkpoint.checkpoint_map }),
   },
 });
 

@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import { drawGraph } from "./draw-graph.ts";
 import type { GraphRegistry } from "./graph-registry.ts";
+import { requireNodes } from "./require-nodes.ts";
 import { streamGraph } from "./stream-graph.ts";
 import { readThreadHistory, readThreadState, updateThreadState } from "./thread-state.ts";
 
@@ -18,6 +19,7 @@ export function createEngine(graphs: GraphRegistry, checkpointer: BaseCheckpoint
     langGraphVersion,
     /** @throws DomainError `not_found` for an unknown graph, `validation_error` for one that failed to load */
     requireGraph: graphs.require,
+    requireNodes: withGraphs(requireNodes),
     streamGraph: (...args: Tail<Parameters<typeof streamGraph>>) =>
       streamGraph({ graphs, checkpointer, langGraphVersion }, ...args),
     readThreadState: withGraphs(readThreadState),

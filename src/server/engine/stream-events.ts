@@ -7,7 +7,7 @@ import {
 import type { StreamMode as GraphStreamMode } from "@langchain/langgraph";
 import { isCheckpointEnvelope } from "@langchain/langgraph/web";
 import { isJsonObject, type JsonObject } from "../domain/json.ts";
-import type { NewRunEvent, StreamMode } from "../domain/run.ts";
+import { type NewRunEvent, type StreamMode, toRunFailure } from "../domain/run.ts";
 import { toCheckpoint } from "./checkpoint-config.ts";
 import { createLifecycleTracker } from "./lifecycle-tracker.ts";
 import { toJson } from "./to-json.ts";
@@ -88,13 +88,16 @@ function toCheckpointPayload({ config, parentConfig, tasks, ...rest }: JsonObjec
   };
 }
 
-/** A task that runs a subgraph names the checkpoint where its state is. */
+/** A task that failed says why in words, and one that runs a subgraph names the checkpoint where its state is. */
 function toTaskPayload(task: unknown): unknown {
   if (!isJsonObject(task)) return task;
-  const checkpoint = toCheckpoint(task["state"]);
-  if (checkpoint === null) return task;
-  const { state: _, ...rest } = task;
-  return { ...rest, checkpoint };
+  const { error, state, ...rest } = task;
+  const checkpoint = toCheckpoint(state);
+  return {
+    ...rest,
+    ...(error !== undefined && { error: error === null ? null : toRunFailure(error).message }),
+    ...(checkpoint !== null ? { checkpoint } : state !== undefined && { state }),
+  };
 }
 
 function withoutInternals(config: unknown): unknown {

@@ -1,12 +1,14 @@
 import type { RunnableConfig } from "@langchain/core/runnables";
 import type { StateSnapshot } from "@langchain/langgraph";
 import type { CheckpointRef, ThreadState, ThreadTask } from "../domain/checkpoint.ts";
-import { DomainError } from "../domain/errors.ts";
+import { invalid } from "../domain/errors.ts";
 import type { JsonObject } from "../domain/json.ts";
+import { toRunFailure } from "../domain/run.ts";
 import type { Interrupt, Interrupts } from "../domain/thread.ts";
 import { toCheckpoint, toRunnableConfig } from "./checkpoint-config.ts";
 import type { GraphRegistry } from "./graph-registry.ts";
 import type { Graph } from "./load-graph.ts";
+import { requireNode } from "./require-nodes.ts";
 import { toJson } from "./to-json.ts";
 
 /** Which graph reads the state of a thread, and how it is configured. */
@@ -62,6 +64,9 @@ export interface StateUpdate {
   readonly checkpoint: CheckpointRef;
 }
 
+/** What LangGraph understands in place of a node: the start, the end, a new input, a copy of the checkpoint. */
+const LANGGRAPH_NODES = new Set(["__start__", "__end__", "__input__", "__copy__"]);
+
 /**
  * Writes to the state as if a node had.
  * @returns the new checkpoint
@@ -73,6 +78,10 @@ export async function updateThreadState(
   { values, as_node, checkpoint }: StateUpdate,
 ): Promise<ReturnType<typeof toCheckpoint>> {
   const graph = await openGraph(graphs, thread, "threads.update");
+  // A subgraph has nodes of its own.
+  if (as_node !== null && (checkpoint.checkpoint_ns ?? "") === "" && !LANGGRAPH_NODES.has(as_node)) {
+    requireNode(graph, thread.graph_id, { path: "as_node", node: as_node });
+  }
   const config = toRunnableConfig(thread.thread_id, checkpoint);
   return toCheckpoint(
     await refuseBadState(() => graph.updateState(config, mergeUpdates(values), as_node ?? undefined)),
@@ -100,7 +109,9 @@ async function refuseBadState<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (cause) {
     if (cause instanceof Error && isRefusal(cause)) {
-      throw new DomainError("validation_error", cause.message, { cause });
+      throw invalid(/subgraph/i.test(cause.message) ? "checkpoint.checkpoint_ns" : "values", cause.message, {
+        cause,
+      });
     }
     throw cause;
   }
@@ -133,19 +144,13 @@ function toThreadTask(task: StateSnapshot["tasks"][number]): ThreadTask {
     id: task.id,
     name: task.name,
     path: (toJson(task.path) ?? []) as readonly unknown[],
-    error: task.error === undefined || task.error === null ? null : describe(task.error),
+    error: task.error === undefined || task.error === null ? null : toRunFailure(task.error).message,
     interrupts: toJson(task.interrupts) as readonly Interrupt[],
     checkpoint: state !== undefined && !("values" in state) ? toCheckpoint(state) : null,
     state: state !== undefined && "values" in state ? toThreadState(state as StateSnapshot) : null,
     result: toJson((task as { result?: unknown }).result) ?? null,
   };
 }
-
-const describe = (error: unknown): string => {
-  if (error instanceof Error) return error.message;
-  const json = toJson(error);
-  return typeof json === "string" ? json : JSON.stringify(json);
-};
 
 /** Open interrupts by task, as a thread shows them. */
 export const interruptsByTask = (state: ThreadState): Interrupts =>

@@ -15,6 +15,7 @@ export function toJson(value: unknown): unknown {
 function encode(value: unknown, ancestors: object[]): unknown {
   if (typeof value === "string") return cleanText(value);
   if (typeof value === "bigint") return value.toString();
+  if (typeof value === "function" || typeof value === "symbol") return undefined;
   if (typeof value !== "object" || value === null) return value;
   if (ancestors.includes(value)) return "[Circular]";
   ancestors.push(value);
@@ -37,7 +38,7 @@ function encodeEntries(entries: Iterable<[unknown, unknown]>, ancestors: object[
   const encoded: Record<string, unknown> = {};
   for (const [key, item] of entries) {
     const json = encode(item, ancestors);
-    if (json !== undefined && typeof json !== "function") encoded[cleanText(String(key))] = json;
+    if (json !== undefined) encoded[cleanText(String(key))] = json;
   }
   return encoded;
 }

@@ -1,12 +1,11 @@
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { requestId } from "hono/request-id";
 import type { Logger } from "pino";
 import { ANONYMOUS } from "../domain/caller.ts";
-import { DomainError } from "../domain/errors.ts";
 import type { Services } from "../services/bind.ts";
 import { type CorsRules, crossOrigin } from "./cross-origin.ts";
 import type { Env } from "./env.ts";
+import { limitBody } from "./limit-body.ts";
 import { createErrorHandler, respondNotFound } from "./problem.ts";
 import { assistantRoutes } from "./routes/assistants.ts";
 import { runRoutes } from "./routes/runs.ts";
@@ -48,18 +47,7 @@ export function createHttpApp({ services, log, facts, isUnavailable }: HttpDeps,
       c.var.log.debug({ method: c.req.method, path: c.req.path, status: c.res.status, ms }, "request");
     })
     .use(crossOrigin(options.cors))
-    .use(
-      bodyLimit({
-        maxSize: options.maxBodyBytes,
-        onError: () => {
-          const megabytes = (options.maxBodyBytes / 2 ** 20).toFixed(1);
-          throw new DomainError(
-            "payload_too_large",
-            `The body is larger than ${megabytes} MiB; HTTP_MAX_REQUEST_BODY_BYTES sets the limit`,
-          );
-        },
-      }),
-    )
+    .use(limitBody(options.maxBodyBytes))
     .route("/", systemRoutes(facts))
     .use(async (c, next) => {
       c.set("caller", ANONYMOUS);

@@ -30,10 +30,25 @@ export function findJsonProblem(root: unknown): Problem | null {
 
 function findProblemAt({ value, path }: Place): string | null {
   if (typeof value === "string") return findTextProblem(value);
+  // What JSON.parse makes of 1e400; it would be stored as null.
+  if (value === Infinity || value === -Infinity) return "is a number that is too large";
   if (typeof value !== "object" || value === null) return null;
   if (path.length >= MAX_DEPTH) return `is nested deeper than ${MAX_DEPTH} levels`;
+  if (isForeignInstance(value as Readonly<Record<string, unknown>>)) {
+    return "is LangChain's serialization of something that is not a message";
+  }
   const problems = Object.keys(value).map(findKeyProblem);
   return problems.find((problem) => problem !== null) ?? null;
+}
+
+/** Messages are sent this way by JavaScript clients: it is what `JSON.stringify` makes of them. */
+const MESSAGE_CLASS = /^(Human|AI|System|Tool|Function|Chat|Remove)Message(Chunk)?$/;
+
+/** LangGraph would make an instance of it when it reads the state, of any class it knows, with the client's arguments. */
+function isForeignInstance({ lc, type, id }: Readonly<Record<string, unknown>>): boolean {
+  if (lc === 2) return type === "constructor" || type === "undefined" || type === "delta_snapshot";
+  if (lc !== 1 || type !== "constructor" || !Array.isArray(id)) return false;
+  return !MESSAGE_CLASS.test(String(id.at(-1)));
 }
 
 const shortPath = (path: readonly string[]): string =>

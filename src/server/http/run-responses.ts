@@ -31,10 +31,7 @@ export interface FollowOptions extends DisconnectOption {
 export const contentLocation = (isStateless: boolean, { thread_id, run_id }: Run): string =>
   isStateless ? `/runs/${run_id}` : `/threads/${thread_id}/runs/${run_id}`;
 
-type RunServices = Pick<
-  Services,
-  "cancelRun" | "followRun" | "getRun" | "joinRun" | "waitForCreatedRun" | "waitForRun"
->;
+type RunServices = Pick<Services, "cancelRun" | "followRun" | "joinRun" | "waitForCreatedRun" | "waitForRun">;
 
 export function createRunResponses(
   services: RunServices,
@@ -71,14 +68,13 @@ export function createRunResponses(
 
     async wait(c, run, { cancelOnDisconnect }) {
       const { signal, leave } = onLeave(c, run, cancelOnDisconnect);
-      // Before the headers go out: an unknown run is a 404, not a body.
-      if (!run.isNew) await services.getRun(c.var.caller, run.thread_id, run.run_id);
-      const result = run.isNew
-        ? services.waitForCreatedRun(run.run_id, signal)
-        : services.waitForRun(c.var.caller, run, signal);
+      // Awaited before the headers go out: an unknown run is a 404, not a body.
+      const { ended } = run.isNew
+        ? { ended: services.waitForCreatedRun(run.run_id, signal) }
+        : await services.waitForRun(c.var.caller, run, signal);
       c.header("Content-Type", "application/json");
       // JSON may begin with white space, so a line break keeps the connection without changing the answer.
-      return c.body(toKeptAliveStream(bodyOf(result), "\n", { heartbeatMs, onLeave: leave }));
+      return c.body(toKeptAliveStream(bodyOf(ended), "\n", { heartbeatMs, onLeave: leave }));
     },
   };
 }
@@ -86,8 +82,8 @@ export function createRunResponses(
 const streamPath = ({ thread_id, run_id }: RunRef): string =>
   thread_id === null ? `/runs/${run_id}/stream` : `/threads/${thread_id}/runs/${run_id}/stream`;
 
-async function* bodyOf(result: Promise<RunResult | null>) {
-  yield JSON.stringify(toWaitBody(await result));
+async function* bodyOf(ended: Promise<RunResult | null>) {
+  yield JSON.stringify(toWaitBody(await ended));
 }
 
 /** Values of the thread; `__interrupt__` says that the graph waits for an answer, `__error__` that it failed. */

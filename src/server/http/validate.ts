@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { DomainError } from "../domain/errors.ts";
 import type { Env } from "./env.ts";
 import { findJsonProblem } from "./json-problem.ts";
+import { brokenBody } from "./limit-body.ts";
 import { LastEventId } from "./schemas/run.ts";
 
 type Part = "json" | "param" | "query";
@@ -43,7 +44,9 @@ const toIssues = (error: z.ZodError): Issue[] =>
 async function read(c: Context<Env>, part: Part): Promise<unknown> {
   if (part === "param") return c.req.param();
   if (part === "query") return toQuery(c.req.queries());
-  const text = await c.req.text();
+  const text = await c.req.text().catch((cause: unknown) => {
+    throw brokenBody(cause);
+  });
   if (text.trim() === "") return {};
   try {
     return JSON.parse(text);

@@ -2,16 +2,24 @@ import type { Queryable } from "./database.ts";
 
 /** LangGraph's tables, touched only where its saver has no operation for it. */
 
-export async function checkpointExists(
+/** @returns the id of one that the thread does not have, or null when it has them all */
+export async function findMissingCheckpoint(
   db: Queryable,
   threadId: string,
-  { checkpoint_ns = "", checkpoint_id }: { checkpoint_ns?: string; checkpoint_id: string },
-): Promise<boolean> {
-  const { rowCount } = await db.query(
-    "select 1 from checkpoints where thread_id = $1 and checkpoint_ns = $2 and checkpoint_id = $3",
-    [threadId, checkpoint_ns, checkpoint_id],
+  checkpoints: readonly (readonly [namespace: string, id: string])[],
+): Promise<string | null> {
+  const { rows } = await db.query<{ checkpoint_id: string }>(
+    `select wanted.checkpoint_id
+       from unnest($2::text[], $3::text[]) as wanted(checkpoint_ns, checkpoint_id)
+      where not exists (
+              select 1 from checkpoints
+               where checkpoints.thread_id = $1
+                 and checkpoints.checkpoint_ns = wanted.checkpoint_ns
+                 and checkpoints.checkpoint_id = wanted.checkpoint_id)
+      limit 1`,
+    [threadId, checkpoints.map(([namespace]) => namespace), checkpoints.map(([, id]) => id)],
   );
-  return rowCount === 1;
+  return rows[0]?.checkpoint_id ?? null;
 }
 
 /** Deletes all state of a thread. */

@@ -66,10 +66,11 @@ export const hasSqlState = (error: unknown, state: string): boolean =>
 
 /**
  * Whether the database could not be reached or is going away, as opposed to refusing a statement.
- * Classes: 08 connection, 53 resources, 57P shutdown, 25006 read-only after a failover.
+ * Classes: 08 connection, without 08P01, which is a message we got wrong, 53 resources, 57P shutdown,
+ * 25006 read-only after a failover.
  */
 export function isDatabaseUnavailable(error: unknown): boolean {
-  if (error instanceof pg.DatabaseError) return /^(08|53|57P|25006)/.test(error.code ?? "");
+  if (error instanceof pg.DatabaseError) return /^(08(?!P01)|53|57P|25006)/.test(error.code ?? "");
   if (!(error instanceof Error)) return false;
   if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable);
   const { code } = error as NodeJS.ErrnoException;
@@ -80,6 +81,10 @@ export function isDatabaseUnavailable(error: unknown): boolean {
     error.message,
   );
 }
+
+/** Whether the database is to blame: it refused a statement, or could not be reached. */
+export const isDatabaseError = (error: unknown): boolean =>
+  error instanceof pg.DatabaseError || isDatabaseUnavailable(error);
 
 /** Unwraps a statement that must touch exactly one row. Anything else is a bug, not a user error. */
 export function only<T>(rows: readonly T[]): T {

@@ -170,5 +170,4 @@ const isOperators = (wanted: unknown): wanted is Record<string, unknown> =>
   typeof wanted === "object" &&
   wanted !== null &&
   !Array.isArray(wanted) &&
-  Object.keys(wanted).length > 0 &&
-  Object.keys(wanted).every((key) => key.startsWith("$"));
+  Object.keys(wanted).some((key) => key.startsWith("$"));

@@ -1,9 +1,11 @@
 import type { Caller } from "../domain/caller.ts";
-import { DomainError } from "../domain/errors.ts";
+import { invalid } from "../domain/errors.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Page } from "../domain/page.ts";
 import {
   FILTER_OPERATORS,
+  keyProblem,
+  MAX_CONDITIONS,
   namespaceLabelProblem,
   namespaceProblem,
   type StoreItem,
@@ -40,9 +42,9 @@ export interface ItemPut {
   readonly ttl: number | null;
 }
 
-/** @throws DomainError `validation_error` for a namespace that cannot be stored */
+/** @throws DomainError `validation_error` for a namespace or key that cannot be stored */
 export async function putItem({ db, storeTtl }: Deps, _caller: Caller, item: ItemPut): Promise<void> {
-  refuse(namespaceProblem(item.namespace));
+  requireAddress(item.namespace, item.key);
   await upsertItem(db, item, { ttlMinutes: item.ttl ?? storeTtl?.default_ttl_minutes ?? null });
 }
 
@@ -58,7 +60,7 @@ export async function getItem(
   key: string,
   { refreshTtl }: { readonly refreshTtl?: boolean | undefined } = {},
 ): Promise<StoreItem | null> {
-  refuse(namespaceProblem(namespace));
+  requireAddress(namespace, key);
   const item = await findItem(db, namespace, key);
   const ttlMinutes = storeTtl?.default_ttl_minutes ?? null;
   if (item !== null && ttlMinutes !== null && (refreshTtl ?? storeTtl?.refresh_on_read)) {
@@ -73,7 +75,7 @@ export async function deleteItem(
   namespace: readonly string[],
   key: string,
 ): Promise<void> {
-  refuse(namespaceProblem(namespace));
+  requireAddress(namespace, key);
   await deleteRow(db, namespace, key);
 }
 
@@ -89,9 +91,10 @@ export async function searchItems(
   _caller: Caller,
   { filter, ...search }: StoreSearch,
 ): Promise<readonly StoreItem[]> {
-  for (const label of search.prefix) refuse(namespaceLabelProblem(label));
+  for (const label of search.prefix) refuse("namespace_prefix", namespaceLabelProblem(label));
   const conditions = toItemConditions(filter);
-  for (const condition of conditions) refuse(conditionProblem(condition));
+  if (conditions.length > MAX_CONDITIONS) throw invalid("filter", `has more than ${MAX_CONDITIONS} conditions`);
+  for (const condition of conditions) refuse(`filter.${condition.field}`, conditionProblem(condition));
   return listItems(db, { ...search, conditions });
 }
 
@@ -100,21 +103,27 @@ export async function listNamespaces(
   _caller: Caller,
   search: NamespaceSearch,
 ): Promise<readonly (readonly string[])[]> {
-  for (const label of [...search.prefix, ...search.suffix]) refuse(namespaceLabelProblem(label));
+  for (const label of search.prefix) refuse("prefix", namespaceLabelProblem(label));
+  for (const label of search.suffix) refuse("suffix", namespaceLabelProblem(label));
   return listRows(db, search);
 }
 
-function conditionProblem({ field, operator, operand }: ItemCondition): string | null {
+function conditionProblem({ operator, operand }: ItemCondition): string | null {
   if (!FILTER_OPERATORS.includes(operator)) {
-    return `filter operator '${operator}' of '${field}' is not known; there are ${FILTER_OPERATORS.join(", ")}`;
+    return `operator '${operator}' is not known; there are ${FILTER_OPERATORS.join(", ")}`;
   }
   const compares = operator !== "$eq" && operator !== "$ne";
   if (compares && typeof operand !== "number" && typeof operand !== "string") {
-    return `filter operator '${operator}' of '${field}' needs a number or a string`;
+    return `operator '${operator}' needs a number or a string`;
   }
   return null;
 }
 
-function refuse(problem: string | null): void {
-  if (problem !== null) throw new DomainError("validation_error", problem);
+function requireAddress(namespace: readonly string[], key: string): void {
+  refuse("namespace", namespaceProblem(namespace));
+  refuse("key", keyProblem(key));
+}
+
+function refuse(path: string, problem: string | null): void {
+  if (problem !== null) throw invalid(path, problem);
 }

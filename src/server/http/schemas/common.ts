@@ -63,7 +63,7 @@ export const CheckpointRef = z
     thread_id: optional(z.string()),
     checkpoint_id: optional(z.string().min(1)),
     checkpoint_ns: optional(z.string()),
-    checkpoint_map: z.nullish(JsonObject),
+    checkpoint_map: z.nullish(z.record(z.string(), z.string())),
   })
   .transform(({ checkpoint_id, checkpoint_ns, checkpoint_map }) => ({
     ...(checkpoint_id !== undefined && { checkpoint_id }),

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Duration, JsonObject, limit, offset, QueryFlag, queryList, withDefault } from "./common.ts";
 
 const Namespace = z.array(z.string()).max(100);
-const Key = z.string().min(1).max(1000);
+const Key = z.string();
 
 export const ItemPut = z.strictObject({
   namespace: Namespace,

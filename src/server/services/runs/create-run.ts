@@ -7,11 +7,12 @@ import { newId } from "../../domain/new-id.ts";
 import type { MultitaskStrategy, NewRun, Run, RunConfig, RunKwargs } from "../../domain/run.ts";
 import { mergeContext, mergeRunConfig } from "../../domain/run-config.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { checkpointExists } from "../../persistence/checkpoints.ts";
+import type { NodeReference } from "../../engine/require-nodes.ts";
 import type { Database, Queryable } from "../../persistence/database.ts";
 import { insertRun, listUnfinishedRuns } from "../../persistence/runs.ts";
 import { findThreadForUpdate, insertThread, updateThreadBusy } from "../../persistence/threads.ts";
 import { getAssistant } from "../assistants.ts";
+import { requireForkPoint } from "../threads/require-checkpoint.ts";
 import type { WakeUps } from "../wake-ups.ts";
 import { cancelUnfinishedRun } from "./cancel-run.ts";
 
@@ -45,7 +46,7 @@ export interface RunCreate extends RequestedKwargs {
  *
  * @throws DomainError `not_found` for the assistant, the thread or the checkpoint,
  *   `conflict` when the thread is busy and the strategy is `reject`,
- *   `validation_error` when the graph failed to load
+ *   `validation_error` when the graph failed to load or does not have a node that is named
  */
 export async function createRun(
   { db, engine, wakeUps }: Deps,
@@ -54,18 +55,19 @@ export async function createRun(
 ): Promise<Run> {
   const assistant = await getAssistant({ db }, caller, request.assistant_id);
   engine.requireGraph(assistant.graph_id);
+  const configurable = { ...(assistant.config as RunConfig).configurable, ...request.config.configurable };
+  const context = mergeContext(assistant, request.context);
+  await engine.requireNodes({ graph_id: assistant.graph_id, configurable, context }, namedNodes(request));
 
   const { run, cancelled } = await db.transaction(async (tx) => {
     const threadId = await lockOrInsertThread(tx, caller, request);
-    await requireCheckpoint(tx, threadId, request.checkpoint);
+    await requireForkPoint(tx, threadId, request.checkpoint);
     const cancelled = await makeWay(tx, threadId, request.multitask_strategy);
     const newRun = toNewRun(assistant, threadId, request);
     const run = await insertRun(tx, caller.identity, newRun);
     await updateThreadBusy(tx, threadId, {
       metadata: { graph_id: assistant.graph_id, assistant_id: assistant.assistant_id },
-      config: {
-        configurable: { ...(assistant.config as RunConfig).configurable, ...request.config.configurable },
-      },
+      config: { configurable },
     });
     return { run, cancelled };
   });
@@ -76,6 +78,20 @@ export async function createRun(
     wakeUps.runsEnded(cancelled);
   }
   return run;
+}
+
+/** Every node that the request names, and where. */
+function namedNodes({ interrupt_before, interrupt_after, command }: RunCreate): NodeReference[] {
+  const goto = [command?.goto ?? []].flat();
+  return [
+    ...[interrupt_before ?? []].flat().map((node) => ({ path: "interrupt_before", node })),
+    ...[interrupt_after ?? []].flat().map((node) => ({ path: "interrupt_after", node })),
+    ...goto.map((target) => ({
+      path: "command.goto",
+      node: typeof target === "string" ? target : target.node,
+    })),
+    // `*` stands for all nodes, and a command may go to the end.
+  ].filter(({ node }) => node !== "*" && node !== "__end__");
 }
 
 /** @returns the id of the thread, whose row is locked or new */
@@ -93,14 +109,6 @@ async function lockOrInsertThread(tx: Queryable, caller: Caller, request: RunCre
   const found = await findThreadForUpdate(tx, caller.identity, threadId);
   if (found === null) throw notFound("Thread", threadId);
   return threadId;
-}
-
-async function requireCheckpoint(tx: Queryable, threadId: string, checkpoint: CheckpointRef): Promise<void> {
-  const { checkpoint_id, checkpoint_ns = "" } = checkpoint;
-  if (checkpoint_id === undefined) return;
-  if (!(await checkpointExists(tx, threadId, { checkpoint_ns, checkpoint_id }))) {
-    throw notFound(`Checkpoint of thread '${threadId}'`, checkpoint_id);
-  }
 }
 
 /**

@@ -32,17 +32,14 @@ export interface JoinOptions {
  * @throws DomainError `not_found`
  */
 export async function joinRun(
-  { db, bus }: Deps,
+  deps: Deps,
   caller: Caller,
-  { thread_id, run_id }: RunRef,
+  run: RunRef,
   { after, modes, signal }: JoinOptions,
 ): Promise<AsyncGenerator<readonly RunEvent[], void, undefined>> {
-  const run = await getRun({ db }, caller, thread_id, run_id);
-  if (isFinished(run.status) && bus.findResult(run_id) === null) {
-    const result = await readFinishedResult(db, caller, run.thread_id, run.status as RunResult["status"]);
-    return onlyEnd(run_id, after, result);
-  }
-  return followRun({ bus }, run_id, { after, modes, signal });
+  const { finished } = await watchRun(deps, caller, run, signal);
+  if (finished !== null) return onlyEnd(run.run_id, after, finished);
+  return followRun(deps, run.run_id, { after, modes, signal });
 }
 
 /**
@@ -59,21 +56,18 @@ export function followRun(
 }
 
 /**
- * Waits until a run has ended.
- * @returns its result; null when `signal` aborted first
+ * Finds a run to wait for.
+ * @returns its end, which comes with its result, or with null when `signal` aborted first
  * @throws DomainError `not_found`
  */
 export async function waitForRun(
-  { db, bus }: Deps,
+  deps: Deps,
   caller: Caller,
-  { thread_id, run_id }: RunRef,
+  run: RunRef,
   signal: AbortSignal,
-): Promise<RunResult | null> {
-  const run = await getRun({ db }, caller, thread_id, run_id);
-  if (isFinished(run.status) && bus.findResult(run_id) === null) {
-    return readFinishedResult(db, caller, run.thread_id, run.status as RunResult["status"]);
-  }
-  return bus.waitForEnd(run_id, signal);
+): Promise<{ readonly ended: Promise<RunResult | null> }> {
+  const { ended, finished } = await watchRun(deps, caller, run, signal);
+  return { ended: finished === null ? ended : Promise.resolve(finished) };
 }
 
 /** The same for a run that the caller has just created, for the reason given at `followRun`. */
@@ -82,6 +76,37 @@ export const waitForCreatedRun = (
   runId: string,
   signal: AbortSignal,
 ): Promise<RunResult | null> => bus.waitForEnd(runId, signal);
+
+interface Watch {
+  readonly ended: Promise<RunResult | null>;
+  /** The result of a run that the bus has forgotten; null while the bus can tell. */
+  readonly finished: RunResult | null;
+}
+
+/**
+ * Watches a run until it ends or `signal` aborts. It begins before the row is read: an end that another
+ * server announces meanwhile is only looked at for runs that are watched.
+ */
+async function watchRun(
+  { db, bus }: Deps,
+  caller: Caller,
+  { thread_id, run_id }: RunRef,
+  signal: AbortSignal,
+): Promise<Watch> {
+  const given = new AbortController();
+  const ended = bus.waitForEnd(run_id, AbortSignal.any([signal, given.signal]));
+  try {
+    const run = await getRun({ db }, caller, thread_id, run_id);
+    if (!isFinished(run.status) || bus.findResult(run_id) !== null) return { ended, finished: null };
+    const status = run.status as RunResult["status"];
+    const finished = await readFinishedResult(db, caller, run.thread_id, status);
+    given.abort();
+    return { ended, finished };
+  } catch (error) {
+    given.abort();
+    throw error;
+  }
+}
 
 /** What the rows still know of a finished run: its status, and the thread as it is now. */
 async function readFinishedResult(

@@ -1,15 +1,15 @@
 import { toAssistantId } from "../../domain/assistant.ts";
 import type { Caller } from "../../domain/caller.ts";
 import type { Checkpoint, CheckpointRef, ThreadState } from "../../domain/checkpoint.ts";
-import { conflict, DomainError, notFound } from "../../domain/errors.ts";
+import { conflict, DomainError, invalid, notFound } from "../../domain/errors.ts";
 import { isJsonObject, type JsonObject } from "../../domain/json.ts";
 import type { Thread } from "../../domain/thread.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { type HistoryOptions, interruptsByTask, type StateUpdate } from "../../engine/thread-state.ts";
-import { checkpointExists } from "../../persistence/checkpoints.ts";
-import type { Database, Queryable } from "../../persistence/database.ts";
+import { type Database, isDatabaseError, type Queryable } from "../../persistence/database.ts";
 import { findThreadForUpdate, updateThreadOutcome } from "../../persistence/threads.ts";
 import { getAssistant } from "../assistants.ts";
+import { requireCheckpoint } from "./require-checkpoint.ts";
 import { getThread } from "./threads.ts";
 
 interface Deps {
@@ -83,7 +83,7 @@ export async function updateThreadState(
     }
     await requireCheckpoint(tx, threadId, update.checkpoint);
     const graph = findThreadGraph(thread) ?? (await graphFromMetadata(tx, caller, thread));
-    const checkpoint = await engine.updateThreadState(graph, update);
+    const checkpoint = await engine.updateThreadState(graph, update).catch(refuseUpdate);
     const state = await engine.readThreadState(graph, { subgraphs: false });
     await updateThreadOutcome(tx, threadId, {
       status: state.next.length > 0 ? "interrupted" : "idle",
@@ -93,6 +93,12 @@ export async function updateThreadState(
     });
     return checkpoint;
   });
+}
+
+/** The graph's own code takes the values in: whatever it throws is its way to refuse them. */
+function refuseUpdate(cause: unknown): never {
+  if (cause instanceof DomainError || isDatabaseError(cause)) throw cause;
+  throw invalid("values", cause instanceof Error ? cause.message : String(cause), { cause });
 }
 
 /** Which graph the thread talks to: that of its last run. Null before the first. */
@@ -118,12 +124,4 @@ async function graphFromMetadata(
   }
   const { graph_id } = await getAssistant({ db }, caller, toAssistantId(assistantId));
   return { graph_id, thread_id, configurable: {} };
-}
-
-async function requireCheckpoint(db: Queryable, threadId: string, checkpoint: CheckpointRef): Promise<void> {
-  const { checkpoint_id, checkpoint_ns = "" } = checkpoint;
-  if (checkpoint_id === undefined) return;
-  if (!(await checkpointExists(db, threadId, { checkpoint_ns, checkpoint_id }))) {
-    throw notFound(`Checkpoint of thread '${threadId}'`, checkpoint_id);
-  }
 }

@@ -1,0 +1,61 @@
+// The process that `aegra dev` runs the server in, and replaces when a file changes.
+import process from "node:process";
+import type { RunningServer } from "../../server/compose.ts";
+import type { StartOptions } from "../../server/main.ts";
+import { toCliError } from "../to-cli-error.ts";
+import type { Order, Report } from "./messages.ts";
+
+/** A parent that is gone cannot end this process by force when a graph does not let it stop. */
+const ORPHAN_MS = 10_000;
+
+function obeySupervisor(): void {
+  let starting: Promise<RunningServer | null> = Promise.resolve(null);
+  let stopping = false;
+
+  const stop = async () => {
+    if (stopping) return;
+    stopping = true;
+    const server = await starting;
+    await server?.[Symbol.asyncDispose]();
+    // Whatever a graph has left running must not keep the process.
+    process.exit(0);
+  };
+  const stopAlone = () => {
+    setTimeout(() => process.exit(1), ORPHAN_MS).unref();
+    return stop();
+  };
+
+  process.on("message", (order: Order) => {
+    if (order.type === "start") starting = start(order.options);
+    else void stop();
+  });
+  process.once("disconnect", () => void stopAlone());
+  process.once("SIGTERM", () => void stopAlone());
+  // The terminal sends them to this process too, but it is for the supervisor to decide what they mean.
+  for (const signal of ["SIGINT", "SIGHUP", "SIGBREAK"]) process.on(signal, () => undefined);
+}
+
+async function start(options: StartOptions): Promise<RunningServer | null> {
+  try {
+    const { startAegra } = await import("../../server/main.ts");
+    const server = await startAegra(options);
+    const graphs = server.graphs.map(({ graph_id, error }) => ({ graph_id, error: error?.message ?? null }));
+    report({ type: "ready", server: { url: server.url, graphs, loadedFiles: server.loadedFiles } });
+    return server;
+  } catch (error) {
+    const { code, message, suggestions, exitCode, cause } = toCliError(error);
+    const stack = cause instanceof Error ? (cause.stack ?? null) : null;
+    report({ type: "failed", failure: { code, message, suggestions, exitCode, stack } }, () =>
+      process.exit(exitCode),
+    );
+    return null;
+  }
+}
+
+/** @param whenSent called also when nobody is there any more to be told */
+function report(message: Report, whenSent: () => void = () => undefined): void {
+  if (process.send === undefined || !process.connected) whenSent();
+  else process.send(message, undefined, undefined, whenSent);
+}
+
+obeySupervisor();

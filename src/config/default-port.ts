@@ -1,0 +1,2 @@
+/** Where the server listens when nothing says otherwise. */
+export const DEFAULT_PORT = 2026;

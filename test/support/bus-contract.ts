@@ -1,0 +1,250 @@
+import { randomUUID } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import type { RunBus } from "../../src/server/bus/run-bus.ts";
+import type { NewRunEvent, RunEvent, RunResult } from "../../src/server/domain/run.ts";
+
+export const SUCCESS: RunResult = { status: "success", values: { done: true }, interrupts: [], error: null };
+
+const FOREVER = new AbortController().signal;
+
+export const event = (data: unknown): NewRunEvent => ({ event: "values", data: JSON.stringify(data) });
+
+/** Everything a reader gets, in the batches it got it in. */
+export async function readBatches(
+  bus: RunBus,
+  runId: string,
+  { after = 0, signal = FOREVER }: { after?: number; signal?: AbortSignal } = {},
+): Promise<(readonly RunEvent[])[]> {
+  return Array.fromAsync(bus.follow(runId, { after, signal }));
+}
+
+const dataOf = (batches: readonly (readonly RunEvent[])[]) =>
+  batches.flat().map(({ data }) => JSON.parse(data) as unknown);
+
+/** Lets everything happen that is due now: what was appended is on its way to the readers after two turns. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Every RunBus must pass this. Call it once per implementation. */
+export function describeRunBus(name: string, create: () => RunBus): void {
+  describe(name, () => {
+    describeReading(create);
+    describeEnding(create);
+    describeWatching(create);
+  });
+}
+
+function describeReading(create: () => RunBus): void {
+  test("a late reader gets the events that were, then the live ones, in order and with rising numbers", async () => {
+    const bus = create();
+    const runId = randomUUID();
+    bus.append(runId, [event(1), event(2)]);
+    const reading = readBatches(bus, runId);
+    await settle();
+    bus.append(runId, [event(3)]);
+    await settle();
+    bus.append(runId, [event(4)]);
+    bus.end(runId, SUCCESS);
+
+    const batches = await reading;
+    expect(dataOf(batches)).toEqual([1, 2, 3, 4]);
+    const numbers = batches.flat().map(({ seq }) => seq);
+    expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+    expect(new Set(numbers).size).toBe(4);
+  });
+
+  test("a reader that comes before the first event gets it", async () => {
+    const bus = create();
+    const runId = randomUUID();
+    const reading = readBatches(bus, runId);
+    await settle();
+    bus.begin(runId, 1);
+    bus.append(runId, [event(1)]);
+    bus.end(runId, SUCCESS);
+    expect(dataOf(await reading)).toEqual([1]);
+  });
+
+  test("the events of a run that has ended can be read again, from any place exactly the rest", async () => {
+    const bus = create();
+    const runId = randomUUID();
+    bus.append(runId, [1, 2, 3, 4].map(event));
+    bus.end(runId, SUCCESS);
+
+    const all = (await readBatches(bus, runId)).flat();
+    expect(all).toHaveLength(4);
+    for (const [index, { seq }] of all.entries()) {
+      expect((await readBatches(bus, runId, { after: seq })).flat()).toEqual(all.slice(index + 1));
+    }
+  });
+
+  test("a reader that resumes while the run goes on misses and repeats nothing", async () => {
+    const bus = create();
+    const runId = randomUUID();
+    bus.append(runId, [event(1), event(2)]);
+    const first = bus.follow(runId, { after: 0, signal: FOREVER });
+    const seen = (await first.next()).value ?? [];
+    await first.return();
+    bus.append(runId, [event(3)]);
+    const reading = readBatches(bus, runId, { after: seen.at(-1)?.seq ?? -1 });
+    await settle();
+    bus.append(runId, [event(4)]);
+    bus.end(runId, SUCCESS);
+    expect([...seen.map(({ data }) => Number(data)), ...dataOf(await reading)]).toEqual([1, 2, 3, 4]);
+  });
+
+  test("what is appended in one turn of the event loop comes as one batch", async () => {
+    const bus = create();
+    const runId = randomUUID();
+    const reading = readBatches(bus, runId);
+    await settle();
+    for (let count = 0; count < 10; count++) bus.append(runId, [event(count)]);
+    await settle();
+    for (let count = 0; count < 5; count++) bus.append(runId, [event(count)]);
+    await settle();
+    bus.end(runId, SUCCESS);
+    expect((await reading).map((batch) => batch.length)).toEqual([10, 5]);
+  });
+
+  test("two readers both get everything, and a slow one keeps neither the other nor the run from going on", async () => {
+    const bus = create();
+    const runId = randomUUID();
+    const slow = bus.follow(runId, { after: 0, signal: FOREVER });
+    bus.append(runId, [event(1)]);
+    const first = await slow.next();
+    const reading = readBatches(bus, runId);
+    for (const data of [2, 3]) {
+      bus.append(runId, [event(data)]);
+      await settle();
+    }
+    bus.end(runId, SUCCESS);
+
+    expect(dataOf(await reading)).toEqual([1, 2, 3]);
+    const rest = await Array.fromAsync(slow);
+    expect(dataOf([first.value ?? [], ...rest])).toEqual([1, 2, 3]);
+  });
+
+  test("runs do not see each other's events", async () => {
+    const bus = create();
+    const [one, other] = [randomUUID(), randomUUID()];
+    bus.append(one, [event("one")]);
+    bus.append(other, [event("other")]);
+    bus.end(one, SUCCESS);
+    expect(dataOf(await readBatches(bus, one))).toEqual(["one"]);
+  });
+
+  test("a later attempt goes on after the events of the earlier one, with higher numbers", async () => {
+    const bus = create();
+    const runId = randomUUID();
+    bus.begin(runId, 1);
+    bus.append(runId, [event("first")]);
+    bus.begin(runId, 2);
+    bus.append(runId, [event("second")]);
+    bus.end(runId, SUCCESS);
+    const events = (await readBatches(bus, runId)).flat();
+    expect(dataOf([events])).toEqual(["first", "second"]);
+    expect(events[1]?.seq).toBeGreaterThan(events[0]?.seq ?? Number.POSITIVE_INFINITY);
+  });
+
+  test("a reader with the number of an earlier attempt gets the whole of the later one from a bus that knows only that", async () => {
+    const [elsewhere, here] = [create(), create()];
+    const runId = randomUUID();
+    elsewhere.begin(runId, 1);
+    elsewhere.append(
+      runId,
+      Array.from({ length: 1000 }, (_, index) => event(index)),
+    );
+    elsewhere.end(runId, SUCCESS);
+    const last = (await readBatches(elsewhere, runId)).flat().at(-1)?.seq ?? 0;
+
+    here.begin(runId, 2);
+    here.append(runId, [event("again")]);
+    here.end(runId, SUCCESS);
+    expect(dataOf(await readBatches(here, runId, { after: last }))).toEqual(["again"]);
+  });
+}
+
+function describeEnding(create: () => RunBus): void {
+  test("the first end counts: a second one and later events change nothing", async () => {
+    const bus = create();
+    const runId = randomUUID();
+    bus.append(runId, [event(1)]);
+    bus.end(runId, SUCCESS);
+    bus.end(runId, { ...SUCCESS, status: "error" });
+    bus.append(runId, [event(2)]);
+
+    expect(dataOf(await readBatches(bus, runId))).toEqual([1]);
+    expect(bus.findResult(runId)).toEqual(SUCCESS);
+    expect(await bus.waitForEnd(runId, FOREVER)).toEqual(SUCCESS);
+  });
+
+  test("everyone who waits for the end hears of it, whether they came before or after", async () => {
+    const bus = create();
+    const runId = randomUUID();
+    const waiting = [bus.waitForEnd(runId, FOREVER), bus.waitForEnd(runId, FOREVER)];
+    await settle();
+    bus.append(runId, [event(1)]);
+    await settle();
+    bus.end(runId, SUCCESS);
+    expect(await Promise.all([...waiting, bus.waitForEnd(runId, FOREVER)])).toEqual([
+      SUCCESS,
+      SUCCESS,
+      SUCCESS,
+    ]);
+  });
+
+  test("an aborted reader stops, without ending the run for others", async () => {
+    const bus = create();
+    const runId = randomUUID();
+    const leaving = new AbortController();
+    const left = readBatches(bus, runId, { signal: leaving.signal });
+    const staying = readBatches(bus, runId);
+    await settle();
+    bus.append(runId, [event(1)]);
+    await settle();
+    leaving.abort();
+    expect(dataOf(await left)).toEqual([1]);
+
+    bus.append(runId, [event(2)]);
+    bus.end(runId, SUCCESS);
+    expect(dataOf(await staying)).toEqual([1, 2]);
+  });
+
+  test("whoever waits with a signal that aborts gets null, also when it has aborted before", async () => {
+    const bus = create();
+    const leaving = new AbortController();
+    const left = bus.waitForEnd(randomUUID(), leaving.signal);
+    await settle();
+    leaving.abort();
+    expect(await left).toBeNull();
+    expect(await bus.waitForEnd(randomUUID(), leaving.signal)).toBeNull();
+    expect(await readBatches(bus, randomUUID(), { signal: leaving.signal })).toEqual([]);
+  });
+}
+
+function describeWatching(create: () => RunBus): void {
+  test("a run is watched while someone follows it or waits for it, and it has not ended", async () => {
+    const bus = create();
+    const [followed, awaited, alone] = [randomUUID(), randomUUID(), randomUUID()];
+    const leaving = new AbortController();
+    const following = readBatches(bus, followed, { signal: leaving.signal });
+    const waiting = bus.waitForEnd(awaited, FOREVER);
+    bus.append(alone, [event(1)]);
+    await settle();
+    expect(bus.watchedRuns().toSorted()).toEqual([followed, awaited].toSorted());
+    expect([followed, awaited, alone, randomUUID()].map(bus.isWatched)).toEqual([true, true, false, false]);
+
+    leaving.abort();
+    bus.end(awaited, SUCCESS);
+    await Promise.all([following, waiting]);
+    expect(bus.watchedRuns()).toEqual([]);
+  });
+
+  test("a run that is unknown or goes on has no result", () => {
+    const bus = create();
+    const runId = randomUUID();
+    expect(bus.findResult(runId)).toBeNull();
+    bus.begin(runId, 1);
+    expect(bus.findResult(runId)).toBeNull();
+  });
+}
