@@ -15,6 +15,14 @@ export interface TestServerOptions {
   /** A database that another server of the test uses too. */
   readonly databaseUrl?: string;
   readonly drainMs?: number;
+  /** Receives every line of the log from level info on, parsed. */
+  readonly logLines?: LogLine[];
+}
+
+export interface LogLine {
+  /** Pino's number: 50 is error. */
+  readonly level: number;
+  readonly msg: string;
 }
 
 const FIXTURES = path.resolve(import.meta.dirname, "../fixtures/graphs");
@@ -37,7 +45,7 @@ export async function startTestServer(databaseUrl: string, options: TestServerOp
     aegraVersion: "0.0.0-test",
     isOnlyServer: false,
     drainMs: options.drainMs ?? 0,
-    log: pino({ level: process.env["TEST_LOG_LEVEL"] ?? "silent" }),
+    log: createLog(options.logLines),
   });
   let closed = false;
   const close = async () => {
@@ -49,6 +57,11 @@ export async function startTestServer(databaseUrl: string, options: TestServerOp
   const client = new Client({ apiUrl: server.url, callerOptions: { maxRetries: 0 } });
   return { url: server.url, client, databaseUrl, graphs: server.graphs, close };
 }
+
+const createLog = (lines: LogLine[] | undefined) =>
+  lines === undefined
+    ? pino({ level: process.env["TEST_LOG_LEVEL"] ?? "silent" })
+    : pino({ level: "info" }, { write: (line) => void lines.push(JSON.parse(line)) });
 
 function toConfig({ graphs = { agent: "chat.ts:graph" }, config }: TestServerOptions): Config {
   return {

@@ -28,7 +28,8 @@ export function createJsonReporter({ root, database }: ReporterOptions): DevRepo
   const { kind, description } = database;
   const print = (event: object) => void process.stdout.write(`${JSON.stringify(event)}\n`);
   return {
-    ready: ({ url, graphs }) => print({ event: "ready", url, database: { kind, description }, graphs }),
+    ready: ({ url, pid, graphs }) =>
+      print({ event: "ready", url, pid, database: { kind, description }, graphs }),
     reloading: (file) => print({ event: "reloading", file: relative(root, file) }),
     failed: ({ code, message, suggestions }) =>
       print({ event: "failed", error: { code, message, suggestions } }),

@@ -21,8 +21,10 @@ export async function explainPortInUse(
 /** @returns its version; null when no Aegra server answers */
 async function findAegra(url: string): Promise<string | null> {
   try {
-    const response = await fetch(`${url}/info`, { signal: AbortSignal.timeout(PROBE_MS) });
-    const facts = (await response.json()) as { readonly aegra_version?: unknown } | null;
+    const { request } = await import("undici");
+    // A program that accepts and says nothing must not hold this up, nor must a proxy of the environment.
+    const { body } = await request(`${url}/info`, { signal: AbortSignal.timeout(PROBE_MS) });
+    const facts = (await body.json()) as { readonly aegra_version?: unknown } | null;
     return typeof facts?.aegra_version === "string" ? facts.aegra_version : null;
   } catch {
     // Whatever holds the port, it is not an Aegra server that answers.

@@ -10,6 +10,8 @@ export type Report =
 
 export interface ServedProject {
   readonly url: string;
+  /** Of the process that serves; it changes when it is restarted. */
+  readonly pid: number;
   readonly graphs: readonly ServedGraph[];
   /** Files that the graphs are made of, absolute. */
   readonly loadedFiles: readonly string[];

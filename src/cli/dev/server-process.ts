@@ -1,12 +1,13 @@
 // The process that `aegra dev` runs the server in, and replaces when a file changes.
 import process from "node:process";
-import type { RunningServer } from "../../server/compose.ts";
-import type { StartOptions } from "../../server/main.ts";
+import type { StartOptions, startAegra } from "../../server/main.ts";
 import { toCliError } from "../to-cli-error.ts";
 import type { Order, Report } from "./messages.ts";
 
 /** A parent that is gone cannot end this process by force when a graph does not let it stop. */
 const ORPHAN_MS = 10_000;
+
+type RunningServer = Awaited<ReturnType<typeof startAegra>>;
 
 function obeySupervisor(): void {
   let starting: Promise<RunningServer | null> = Promise.resolve(null);
@@ -40,7 +41,10 @@ async function start(options: StartOptions): Promise<RunningServer | null> {
     const { startAegra } = await import("../../server/main.ts");
     const server = await startAegra(options);
     const graphs = server.graphs.map(({ graph_id, error }) => ({ graph_id, error: error?.message ?? null }));
-    report({ type: "ready", server: { url: server.url, graphs, loadedFiles: server.loadedFiles } });
+    report({
+      type: "ready",
+      server: { url: server.url, pid: process.pid, graphs, loadedFiles: server.loadedFiles },
+    });
     return server;
   } catch (error) {
     const { code, message, suggestions, exitCode, cause } = toCliError(error);

@@ -89,6 +89,8 @@ export interface Fence {
 export interface ClaimedRun extends Run, Fence {
   /** The thread exists for this run alone and goes with it. */
   readonly delete_thread: boolean;
+  /** Asked for while another worker had it; null otherwise. */
+  readonly cancel_requested: CancelAction | null;
 }
 
 export interface NewRun {

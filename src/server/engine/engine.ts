@@ -1,13 +1,13 @@
 import { createRequire } from "node:module";
-import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import { drawGraph } from "./draw-graph.ts";
 import type { GraphRegistry } from "./graph-registry.ts";
 import { requireNodes } from "./require-nodes.ts";
 import { streamGraph } from "./stream-graph.ts";
 import { readThreadHistory, readThreadState, updateThreadState } from "./thread-state.ts";
+import type { TrackedSaver } from "./tracked-saver.ts";
 
 /** What the server can do with the project's graphs, with the graphs already applied. */
-export function createEngine(graphs: GraphRegistry, checkpointer: BaseCheckpointSaver) {
+export function createEngine(graphs: GraphRegistry, checkpointer: TrackedSaver) {
   const langGraphVersion = findLangGraphVersion();
   const withGraphs =
     <A extends unknown[], R>(work: (graphs: GraphRegistry, ...args: A) => R) =>

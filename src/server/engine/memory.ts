@@ -1,12 +1,13 @@
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import { PostgresStore } from "@langchain/langgraph-checkpoint-postgres/store";
 import { TolerantSerializer } from "./serializer.ts";
+import { TrackedSaver } from "./tracked-saver.ts";
 
 type Pool = ConstructorParameters<typeof PostgresSaver>[0];
 
 /** LangGraph's checkpoints, on the server's own connections. */
-export const createCheckpointer = (pool: Pool): PostgresSaver =>
-  new PostgresSaver(pool, new TolerantSerializer());
+export const createCheckpointer = (pool: Pool): TrackedSaver =>
+  new TrackedSaver(pool, new TolerantSerializer());
 
 /** Creates or upgrades LangGraph's tables. Not safe to run twice at once: take the migration lock. */
 export async function migrateLangGraphTables(pool: Pool, databaseUrl: string): Promise<void> {

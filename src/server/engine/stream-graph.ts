@@ -1,5 +1,4 @@
 import { Command, isGraphDrained, RunControl, Send } from "@langchain/langgraph";
-import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import {
   type ClaimedRun,
   type NewRunEvent,
@@ -18,6 +17,7 @@ import {
   toEvent,
   toGraphModes,
 } from "./stream-events.ts";
+import type { TrackedSaver } from "./tracked-saver.ts";
 
 export interface StreamSignals {
   /** Stops the run as soon as possible. */
@@ -28,7 +28,7 @@ export interface StreamSignals {
 
 interface Deps {
   readonly graphs: GraphRegistry;
-  readonly checkpointer: BaseCheckpointSaver;
+  readonly checkpointer: TrackedSaver;
   readonly langGraphVersion: string;
 }
 
@@ -64,6 +64,8 @@ export async function* streamGraph(
       runId: run.run_id,
     });
   } catch (error) {
+    // What comes next reads, deletes or hands over the thread's state.
+    await checkpointer.written(run.thread_id);
     if (isGraphDrained(error)) throw new RunDrained({ cause: error });
     throw error;
   } finally {
@@ -75,7 +77,7 @@ export async function* streamGraph(
  * Whether an earlier attempt of this run has left a checkpoint. Then the graph goes on from there: its
  * input, command or fork point are in that checkpoint and must not be applied again.
  */
-async function hasProgress(checkpointer: BaseCheckpointSaver, run: ClaimedRun): Promise<boolean> {
+async function hasProgress(checkpointer: TrackedSaver, run: ClaimedRun): Promise<boolean> {
   const latest = await checkpointer.getTuple(toRunnableConfig(run.thread_id));
   return (latest?.metadata as { run_id?: unknown } | undefined)?.run_id === run.run_id;
 }

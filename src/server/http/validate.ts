@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { z } from "zod";
-import { DomainError } from "../domain/errors.ts";
+import { DomainError, invalid } from "../domain/errors.ts";
 import type { Env } from "./env.ts";
 import { findJsonProblem } from "./json-problem.ts";
 import { brokenBody } from "./limit-body.ts";
@@ -67,5 +67,5 @@ export function lastEventId(c: Context<Env>): number {
   if (header === undefined || header === "") return 0;
   const parsed = LastEventId.safeParse(header);
   if (parsed.success) return parsed.data;
-  throw new DomainError("validation_error", toIssues(parsed.error)[0]?.message ?? "Invalid Last-Event-ID");
+  throw invalid("Last-Event-ID", parsed.error.issues.map(({ message }) => message).join("; "));
 }

@@ -75,8 +75,9 @@ export function createLeaseKeeper(
   const heartbeat = setInterval(check, leaseMs / 3);
 
   return {
-    hold({ run_id, attempt }) {
+    hold({ run_id, attempt, cancel_requested }) {
       const stop = new AbortController();
+      if (cancel_requested !== null) stop.abort(new RunStopped(cancel_requested));
       held.set(run_id, { attempt, heldSinceMs: performance.now(), stop });
       return stop.signal;
     },

@@ -41,7 +41,7 @@ export async function claimRuns(
           set status = 'running', attempt = attempt + 1, claimed_by = $1,
               lease_expires_at = now() + $2 * interval '1 millisecond', updated_at = now()
         where run_id in (select run_id from due)
-       returning ${RUN}, attempt, claimed_by as worker_id, delete_thread`,
+       returning ${RUN}, attempt, claimed_by as worker_id, delete_thread, cancel_requested`,
       [workerId, leaseMs, limit],
     );
     return rows;

@@ -82,18 +82,23 @@ export async function listThreadsWithUnfinishedRuns(db: Queryable, assistantId: 
   return rows.map(({ thread_id }) => thread_id);
 }
 
+export interface EndedPendingRun {
+  readonly thread_id: string;
+  /** Whether the thread was made for this run alone. */
+  readonly delete_thread: boolean;
+  /** Whether a worker had it before and handed it back, or was lost. */
+  readonly has_begun: boolean;
+}
+
 /**
- * Ends a run that no worker has taken yet.
- * @returns its thread, and whether that was made for it alone; null when the run is not pending (any more)
+ * Ends a run that no worker has.
+ * @returns null when the run is not pending (any more)
  */
-export async function finishPendingRun(
-  tx: Queryable,
-  runId: string,
-): Promise<{ readonly thread_id: string; readonly delete_thread: boolean } | null> {
-  const { rows } = await tx.query<{ thread_id: string; delete_thread: boolean }>(
+export async function finishPendingRun(tx: Queryable, runId: string): Promise<EndedPendingRun | null> {
+  const { rows } = await tx.query<EndedPendingRun>(
     `update runs set status = 'interrupted', updated_at = now()
       where run_id = $1 and status = 'pending'
-     returning thread_id, delete_thread`,
+     returning thread_id, delete_thread, attempt > 0 as has_begun`,
     [runId],
   );
   return rows[0] ?? null;

@@ -117,7 +117,7 @@ export async function updateThreadOutcome(
   );
 }
 
-/** Sets the status that the remaining runs give the thread: busy while there are any, else idle. */
+/** Sets the status that the remaining runs give the thread: busy while there are any, else what it was before. */
 export async function updateThreadStatusFromRuns(tx: Queryable, threadId: string): Promise<void> {
   await tx.query(
     `update threads
@@ -125,6 +125,7 @@ export async function updateThreadStatusFromRuns(tx: Queryable, threadId: string
               when exists (
                 select 1 from runs where runs.thread_id = $1 and runs.status in ('pending', 'running'))
                 then 'busy'
+              when error is not null then 'error'
               when interrupts <> '{}' then 'interrupted'
               else 'idle' end,
             updated_at = now()
@@ -203,18 +204,25 @@ export async function findThreadGraph(
   return rows[0] ?? null;
 }
 
-/** The same as `updateThreadOutcome`, for a thread without runs in progress; a busy one is not touched. */
+/**
+ * Leaves what the latest state says on the row of a thread; a busy one is left to its run.
+ *
+ * @param outcome.values null when the thread has no state
+ * @param options.keepsError whether a thread whose last run failed stays failed
+ */
 export async function updateIdleThreadOutcome(
   db: Queryable,
   threadId: string,
-  { status, values, interrupts }: ThreadOutcome,
+  { status, values, interrupts }: Omit<ThreadOutcome, "error">,
+  { keepsError }: { readonly keepsError: boolean },
 ): Promise<void> {
   await db.query(
     `update threads
-        set status = $2, "values" = $3, interrupts = $4, error = null,
-            updated_at = now(), state_updated_at = now()
+        set status = case when $5 and error is not null then 'error' else $2 end,
+            error = case when $5 then error end,
+            "values" = $3, interrupts = $4, updated_at = now(), state_updated_at = now()
       where thread_id = $1 and status <> 'busy'`,
-    [threadId, status, JSON.stringify(values), interrupts],
+    [threadId, status, values === null ? null : JSON.stringify(values), interrupts, keepsError],
   );
 }
 

@@ -93,7 +93,8 @@ export async function searchItems(
 ): Promise<readonly StoreItem[]> {
   for (const label of search.prefix) refuse("namespace_prefix", namespaceLabelProblem(label));
   const conditions = toItemConditions(filter);
-  if (conditions.length > MAX_CONDITIONS) throw invalid("filter", `has more than ${MAX_CONDITIONS} conditions`);
+  if (conditions.length > MAX_CONDITIONS)
+    throw invalid("filter", `has more than ${MAX_CONDITIONS} conditions`);
   for (const condition of conditions) refuse(`filter.${condition.field}`, conditionProblem(condition));
   return listItems(db, { ...search, conditions });
 }

@@ -40,19 +40,50 @@ const Goto = z.union([
   z.string().min(1),
   z.strictObject({ node: z.string().min(1), input: z.unknown().optional() }),
 ]);
+const Gotos = z.union([Goto, z.array(Goto)], "expected a node, {node, input}, or a list of them");
+
+/** What LangGraph calls its own channels, except for the one of a state that is not an object. */
+const OWN_CHANNEL = /^__(?!root__$)/;
+
+const Update = z
+  .union(
+    [JsonObject, z.array(z.tuple([z.string(), z.unknown()]))],
+    "expected an object, or a list of [key, value]",
+  )
+  .refine((update) => keysOf(update).every((key) => !OWN_CHANNEL.test(key) && !key.includes("\\")), {
+    message:
+      "no key may begin with '__', as LangGraph's own do, or contain a backslash, which it cannot read back",
+  });
+
+const keysOf = (update: object): string[] =>
+  Array.isArray(update) ? update.map(([key]) => String(key)) : Object.keys(update);
 
 const Command = z
   .strictObject({
     /** LangGraph's own mark; RemoteGraph leaves it on. */
     lg_name: z.literal("Command").optional(),
     graph: unsupported("a command from outside cannot leave its graph"),
-    update: z.union([JsonObject, z.array(z.unknown())]).nullish(),
+    update: Update.nullish(),
     resume: z.unknown().optional(),
-    goto: z.union([Goto, z.array(Goto)]).nullish(),
+    goto: Gotos.nullish(),
   })
   .transform(({ lg_name: _, graph: __, ...command }) => command);
 
-const InterruptAt = z.union([z.literal("*"), z.array(z.string()).transform((nodes) => nodes)]);
+const InterruptAt = z.union(
+  [z.literal("*"), z.array(z.string()).transform((nodes) => nodes)],
+  "expected '*' or a list of nodes",
+);
+const StreamModes = z.union(
+  [StreamMode, z.array(StreamMode)],
+  `expected one or a list of ${STREAM_MODES.join(", ")}`,
+);
+
+/** LangGraph starts at the latest state, whatever the subgraph, unless the map names another one. */
+const startsSomewhere = ({
+  checkpoint,
+}: {
+  readonly checkpoint: z.output<typeof CheckpointRef> | undefined;
+}) => (checkpoint?.checkpoint_ns ?? "") === "" || checkpoint?.checkpoint_map?.[""] !== undefined;
 
 const fields = {
   assistant_id: z.string().min(1),
@@ -61,7 +92,7 @@ const fields = {
   config: optional(RunConfig),
   context: optional(JsonObject),
   metadata: withDefault(JsonObject, {}),
-  stream_mode: z.union([StreamMode, z.array(StreamMode)]).nullish(),
+  stream_mode: StreamModes.nullish(),
   stream_subgraphs: withDefault(z.boolean(), false),
   /** Every stream can be resumed, so there is nothing to switch on. */
   stream_resumable: withDefault(z.boolean(), false),
@@ -86,16 +117,22 @@ const threadFields = {
   strict_resume: unsupported("strict_resume is not supported by this server"),
 };
 
-export const ThreadRunCreate = z.strictObject({ ...fields, ...threadFields }).transform((body) => ({
-  ...toRunCreate(body),
-  checkpoint: {
-    ...body.checkpoint,
-    ...(body.checkpoint_id !== undefined && { checkpoint_id: body.checkpoint_id }),
-  },
-  multitask_strategy: body.multitask_strategy,
-  if_not_exists: body.if_not_exists,
-  on_completion: "keep" as const,
-}));
+export const ThreadRunCreate = z
+  .strictObject({ ...fields, ...threadFields })
+  .refine(startsSomewhere, {
+    path: ["checkpoint", "checkpoint_map"],
+    message: "must name the checkpoint of the graph itself, under the key '', to start in a subgraph",
+  })
+  .transform((body) => ({
+    ...toRunCreate(body),
+    checkpoint: {
+      ...body.checkpoint,
+      ...(body.checkpoint_id !== undefined && { checkpoint_id: body.checkpoint_id }),
+    },
+    multitask_strategy: body.multitask_strategy,
+    if_not_exists: body.if_not_exists,
+    on_completion: "keep" as const,
+  }));
 
 export const StatelessRunCreate = z
   .strictObject({
@@ -182,5 +219,5 @@ export const EmptyBody = z.strictObject({});
 /** Number of the last event a client has seen; 0 for none. */
 export const LastEventId = z
   .string()
-  .regex(/^(-1?|\d{1,16})$/, "Last-Event-ID is not one of this server's event ids")
+  .regex(/^(-1?|\d{1,16})$/, "is not one of this server's event ids")
   .transform((text) => Math.max(0, Number(text) || 0));

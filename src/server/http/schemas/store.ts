@@ -10,7 +10,7 @@ export const ItemPut = z.strictObject({
   value: JsonObject,
   /** Which fields are found by meaning. Nothing is, so `false` is what happens anyway. */
   index: z
-    .union([z.literal(false), z.array(z.string())])
+    .union([z.literal(false), z.array(z.string())], "expected false or a list of fields")
     .nullish()
     .refine((index) => !Array.isArray(index), {
       message: "search by meaning is not supported by this server",

@@ -80,7 +80,7 @@ export const StateAtCheckpoint = z.strictObject({
 
 export const StateUpdate = z
   .strictObject({
-    values: z.union([JsonObject, z.array(z.unknown())]).nullish(),
+    values: z.union([JsonObject, z.array(JsonObject)], "expected an object or a list of objects").nullish(),
     as_node: optional(z.string().min(1)),
     checkpoint: optional(CheckpointRef),
     checkpoint_id: optional(z.string().min(1)),
@@ -92,14 +92,17 @@ export const StateUpdate = z
   }));
 
 /** A checkpoint, its id, or LangGraph's config that names one: clients send all three. */
-const Before = z.union([
-  z
-    .string()
-    .min(1)
-    .transform((checkpoint_id) => ({ checkpoint_id })),
-  z.strictObject({ configurable: CheckpointRef }).transform(({ configurable }) => configurable),
-  CheckpointRef,
-]);
+const Before = z.union(
+  [
+    z
+      .string()
+      .min(1)
+      .transform((checkpoint_id) => ({ checkpoint_id })),
+    z.strictObject({ configurable: CheckpointRef }).transform(({ configurable }) => configurable),
+    CheckpointRef,
+  ],
+  "expected a checkpoint, its id, or a config that names one",
+);
 
 export const HistorySearch = z
   .strictObject({

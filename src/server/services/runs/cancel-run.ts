@@ -2,13 +2,23 @@ import type { RunBus } from "../../bus/run-bus.ts";
 import type { Caller } from "../../domain/caller.ts";
 import { notFound } from "../../domain/errors.ts";
 import { type CancelAction, isFinished } from "../../domain/run.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { deleteCheckpointsOfRun, deleteCheckpointsOfThread } from "../../persistence/checkpoints.ts";
 import type { Database, Queryable } from "../../persistence/database.ts";
-import { deleteRun, findRun, finishPendingRun, requestCancel } from "../../persistence/runs.ts";
+import {
+  deleteRun,
+  type EndedPendingRun,
+  findRun,
+  finishPendingRun,
+  requestCancel,
+} from "../../persistence/runs.ts";
 import { deleteThreadOfRun, lockThread, updateThreadStatusFromRuns } from "../../persistence/threads.ts";
+import { refreshThread } from "../threads/refresh-thread.ts";
 import type { WakeUps } from "../wake-ups.ts";
 
 interface Deps {
   readonly db: Database;
+  readonly engine: Engine;
   readonly wakeUps: WakeUps;
 }
 
@@ -26,18 +36,21 @@ export interface CancelRun {
  * @throws DomainError `not_found`
  */
 export async function cancelRun(
-  { db, wakeUps }: Deps,
+  deps: Deps,
   caller: Caller,
   { thread_id, run_id, action }: CancelRun,
 ): Promise<void> {
+  const { db, wakeUps } = deps;
   const run = await findRun(db, caller.identity, thread_id, run_id);
   if (run === null) throw notFound("Run", run_id);
   if (isFinished(run.status)) return;
-  await db.transaction(async (tx) => {
+  const ended = await db.transaction(async (tx) => {
     await lockThread(tx, run.thread_id);
-    await cancelUnfinishedRun(tx, run_id, action);
+    const ended = await cancelUnfinishedRun(tx, run_id, action);
     await updateThreadStatusFromRuns(tx, run.thread_id);
+    return ended;
   });
+  if (ended?.has_begun) await refreshThread(deps, run.thread_id, action);
   wakeUps.cancelRequested([run_id]);
   wakeUps.runsEnded([run_id]);
 }
@@ -58,12 +71,24 @@ export async function cancelRunAndWait(
   await ended;
 }
 
-/** Part of a transaction that has the thread locked. */
-export async function cancelUnfinishedRun(tx: Queryable, runId: string, action: CancelAction): Promise<void> {
-  if (await requestCancel(tx, runId, action)) return;
+/**
+ * Part of a transaction that has the thread locked.
+ * @returns what was ended at once; null when a worker has been asked to stop, or there was nothing to do
+ */
+export async function cancelUnfinishedRun(
+  tx: Queryable,
+  runId: string,
+  action: CancelAction,
+): Promise<EndedPendingRun | null> {
+  if (await requestCancel(tx, runId, action)) return null;
   const ended = await finishPendingRun(tx, runId);
-  if (ended === null) return;
-  // It has not begun, so there is nothing to undo but the rows.
-  if (ended.delete_thread) await deleteThreadOfRun(tx, ended.thread_id);
-  else if (action === "rollback") await deleteRun(tx, runId);
+  if (ended === null) return null;
+  if (ended.delete_thread) {
+    await deleteThreadOfRun(tx, ended.thread_id);
+    await deleteCheckpointsOfThread(tx, ended.thread_id);
+  } else if (action === "rollback") {
+    await deleteCheckpointsOfRun(tx, ended.thread_id, runId);
+    await deleteRun(tx, runId);
+  }
+  return ended;
 }

@@ -82,17 +82,21 @@ export async function createRun(
 
 /** Every node that the request names, and where. */
 function namedNodes({ interrupt_before, interrupt_after, command }: RunCreate): NodeReference[] {
-  const goto = [command?.goto ?? []].flat();
+  const targets = [command?.goto ?? []]
+    .flat()
+    .map((target) => (typeof target === "string" ? target : target.node));
   return [
-    ...[interrupt_before ?? []].flat().map((node) => ({ path: "interrupt_before", node })),
-    ...[interrupt_after ?? []].flat().map((node) => ({ path: "interrupt_after", node })),
-    ...goto.map((target) => ({
-      path: "command.goto",
-      node: typeof target === "string" ? target : target.node,
-    })),
-    // `*` stands for all nodes, and a command may go to the end.
-  ].filter(({ node }) => node !== "*" && node !== "__end__");
+    ...toReferences("interrupt_before", interrupt_before === "*" ? [] : interrupt_before),
+    ...toReferences("interrupt_after", interrupt_after === "*" ? [] : interrupt_after),
+    ...toReferences(
+      "command.goto",
+      targets.filter((node) => node !== "__end__"),
+    ),
+  ];
 }
+
+const toReferences = (path: string, nodes: readonly string[] | null): NodeReference[] =>
+  (nodes ?? []).map((node) => ({ path, node }));
 
 /** @returns the id of the thread, whose row is locked or new */
 async function lockOrInsertThread(tx: Queryable, caller: Caller, request: RunCreate): Promise<string> {

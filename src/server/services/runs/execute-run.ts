@@ -74,11 +74,9 @@ async function runGraph({ bus, engine }: Deps, run: ClaimedRun, signals: StreamS
     for await (const event of whileNotAborted(engine.streamGraph(run, signals), signals.abort)) {
       bus.append(run.run_id, [event]);
     }
-    // A run that reached its end before the signal reached it has nothing to be interrupted.
-    return {
-      failure: null,
-      stopped: stopReason(signals.abort) === "interrupt" ? null : stopReason(signals.abort),
-    };
+    // A run that reached its end before the signal reached it has nothing to be interrupted or handed back.
+    const stopped = stopReason(signals.abort);
+    return { failure: null, stopped: stopped === "interrupt" || stopped === "drain" ? null : stopped };
   } catch (error) {
     if (error instanceof RunDrained) return { failure: null, stopped: "drain" };
     const stopped = stopReason(signals.abort);
@@ -166,7 +164,7 @@ async function rollBack(deps: Deps, run: ClaimedRun): Promise<boolean> {
     return true;
   });
   if (!kept) return false;
-  if (!run.delete_thread) await refreshThread(deps, run.thread_id);
+  if (!run.delete_thread) await refreshThread(deps, run.thread_id, "rollback");
   publishEnd(deps, run, { status: "interrupted", values: null, interrupts: [], error: null });
   return true;
 }

@@ -40,7 +40,8 @@ export async function recoverExpiredRuns(
     });
     if (!taken) continue;
     recovered.push(run.run_id);
-    if (run.cancel_requested === "rollback" && !run.delete_thread) await refreshThread(deps, run.thread_id);
+    const { cancel_requested: cancelled, delete_thread } = run;
+    if (cancelled !== null && !delete_thread) await refreshThread(deps, run.thread_id, cancelled);
   }
   if (recovered.length > 0) {
     wakeUps.runsPending();

@@ -1,4 +1,5 @@
 import { isJsonObject } from "../../domain/json.ts";
+import type { CancelAction } from "../../domain/run.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { interruptsByTask } from "../../engine/thread-state.ts";
 import type { Database } from "../../persistence/database.ts";
@@ -9,8 +10,16 @@ interface Deps {
   readonly engine: Engine;
 }
 
-/** Copies the latest state to the thread's row, after checkpoints were deleted. A busy thread is left to its run. */
-export async function refreshThread({ db, engine }: Deps, threadId: string): Promise<void> {
+/**
+ * Copies the latest state to the thread's row, after a run was cancelled that no worker had: a thread whose
+ * run was rolled back is again what it was before it; one whose run was interrupted is idle, although it has
+ * a next step, unless it asked something. A busy thread is left to its run.
+ */
+export async function refreshThread(
+  { db, engine }: Deps,
+  threadId: string,
+  action: CancelAction,
+): Promise<void> {
   const thread = await findThreadGraph(db, threadId);
   if (thread === null || thread.graph_id === null) return;
   const { graph_id, configurable } = thread;
@@ -18,10 +27,16 @@ export async function refreshThread({ db, engine }: Deps, threadId: string): Pro
     { graph_id, thread_id: threadId, configurable: isJsonObject(configurable) ? configurable : {} },
     { subgraphs: false },
   );
-  await updateIdleThreadOutcome(db, threadId, {
-    status: state.next.length > 0 ? "interrupted" : "idle",
-    values: state.values,
-    interrupts: interruptsByTask(state),
-    error: null,
-  });
+  const isUndone = action === "rollback";
+  const waits = state.interrupts.length > 0 || (isUndone && state.next.length > 0);
+  await updateIdleThreadOutcome(
+    db,
+    threadId,
+    {
+      status: waits ? "interrupted" : "idle",
+      values: state.checkpoint === null ? null : state.values,
+      interrupts: interruptsByTask(state),
+    },
+    { keepsError: isUndone },
+  );
 }
