@@ -7,23 +7,18 @@ import type { Config } from "../config/config.ts";
 import type { Environment } from "../config/environment.ts";
 import { createMemoryBus } from "./bus/memory-bus.ts";
 import { type ClosingStack, createClosingStack } from "./closing-stack.ts";
-import { SYSTEM_OWNER } from "./domain/caller.ts";
-import { createEngine, type Engine } from "./engine/engine.ts";
+import type { Engine } from "./engine/engine.ts";
 import type { GraphEntry } from "./engine/graph-registry.ts";
-import { loadGraphs } from "./engine/graph-registry.ts";
-import { createGraphStore } from "./engine/graph-store.ts";
-import { createCheckpointer } from "./engine/memory.ts";
-import { openModuleLoader } from "./engine/module-loader.ts";
 import { createHttpApp, type HttpDeps } from "./http/app.ts";
 import { repeat } from "./jobs/repeat.ts";
 import { type RunWorker, startRunWorker } from "./jobs/run-worker.ts";
 import { singleFlight } from "./jobs/single-flight.ts";
 import { type Database, isDatabaseUnavailable, openDatabase } from "./persistence/database.ts";
 import { expireAllLeases } from "./persistence/leases.ts";
-import { type Notice, openNotifications } from "./persistence/notifications.ts";
+import { openNotifications } from "./persistence/notifications.ts";
 import { bindServices, type Services } from "./services/bind.ts";
-import * as store from "./services/store.ts";
 import type { WakeUps } from "./services/wake-ups.ts";
+import { startEngine } from "./start-engine.ts";
 
 export interface ServerOptions {
   readonly config: Config;
@@ -40,6 +35,8 @@ export interface ServerOptions {
   readonly isOnlyServer: boolean;
   /** How long runs may go on after closing has begun. */
   readonly drainMs: number;
+  /** Whether a graph that cannot be loaded keeps the server from starting. */
+  readonly requiresAllGraphs: boolean;
   readonly log: Logger;
 }
 
@@ -69,10 +66,50 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 async function start(started: ClosingStack, options: ServerOptions): Promise<RunningServer> {
-  const { config, environment, log } = options;
+  const { config, environment, log, requiresAllGraphs } = options;
   const db = openPool(started, options, Math.ceil(environment.poolSize / 2));
-  const { engine, loadedFiles } = await startEngine(started, options, db);
+  const checkpoints = openPool(started, options, Math.max(1, Math.floor(environment.poolSize / 2)));
+  const { engine, loadedFiles } = await startEngine(started, {
+    config,
+    db,
+    checkpoints,
+    requiresAllGraphs,
+    log,
+  });
+  const { services, workerStarted } = connectServices(started, options, { db, engine });
 
+  if (options.isOnlyServer) await expireAllLeases(db);
+  await services.ensureDefaultAssistants();
+
+  const state = { isReady: false };
+  const http = createHttpServer(started, options, { services, engine, db, state });
+  http.listen(options.port, options.host);
+  await once(http, "listening");
+  workerStarted(startJobs(started, options, { db, services }));
+  state.isReady = true;
+  started.defer(() => {
+    state.isReady = false;
+    http.close();
+    http.closeIdleConnections();
+  });
+
+  return {
+    url: toUrl(options.host, (http.address() as AddressInfo).port),
+    graphs: engine.graphs,
+    loadedFiles: [...loadedFiles],
+    [Symbol.asyncDispose]: () => started[Symbol.asyncDispose](),
+  };
+}
+
+/**
+ * Binds the services to a bus and to whoever has to be woken: the worker of this server, which starts later,
+ * and the other servers.
+ */
+function connectServices(
+  started: ClosingStack,
+  { config, environment, databaseUrl, log }: ServerOptions,
+  { db, engine }: { readonly db: Database; readonly engine: Engine },
+) {
   const bus = started.use(
     createMemoryBus({
       retentionMs: environment.resumableTtlMs,
@@ -99,43 +136,20 @@ async function start(started: ClosingStack, options: ServerOptions): Promise<Run
     log.warn({ err: error }, "could not look for ended runs"),
   );
   const notifications = started.use(
-    openNotifications(options.databaseUrl, {
+    openNotifications(databaseUrl, {
       instanceId: randomUUID(),
-      onNotice: (notice) => react(notice, { worker, settle }),
+      onNotice: ({ kind }) => {
+        if (kind === "runs_pending") worker?.wake();
+        else if (kind === "cancel_requested") worker?.checkCancels();
+        else settle();
+      },
       onError: (error) => log.warn({ err: error }, "notification connection lost"),
     }),
   );
-
-  if (options.isOnlyServer) await expireAllLeases(db);
-  await services.ensureDefaultAssistants();
-
-  const state = { isReady: false };
-  const http = createHttpServer(started, options, { services, engine, db, state });
-  worker = started.use(startWorker(options, db, services));
-  started.use(repeat(services.settleWatchedRuns, { name: "settle watched runs", everyMs: SETTLE_MS, log }));
-  started.use(
-    repeat(() => services.recoverExpiredRuns({ maxRetries: environment.maxRetries }), {
-      name: "recover expired runs",
-      everyMs: environment.leaseMs / 3,
-      log,
-    }),
-  );
-
-  http.listen(options.port, options.host);
-  await once(http, "listening");
-  state.isReady = true;
-  started.defer(() => {
-    state.isReady = false;
-    http.close();
-    http.closeIdleConnections();
-  });
-
-  return {
-    url: toUrl(options.host, (http.address() as AddressInfo).port),
-    graphs: engine.graphs,
-    loadedFiles: [...loadedFiles],
-    [Symbol.asyncDispose]: () => started[Symbol.asyncDispose](),
+  const workerStarted = (it: RunWorker) => {
+    worker = it;
   };
+  return { services, workerStarted };
 }
 
 const openPool = (started: ClosingStack, { databaseUrl, log }: ServerOptions, max: number): Database => {
@@ -147,46 +161,13 @@ const openPool = (started: ClosingStack, { databaseUrl, log }: ServerOptions, ma
   return db;
 };
 
-/**
- * LangGraph gets connections of its own: a request that waits for it while it holds one of the server's
- * then cannot take the last one away.
- */
-async function startEngine(
+/** @returns the worker, so that it can be woken */
+function startJobs(
   started: ClosingStack,
-  options: ServerOptions,
-  db: Database,
-): Promise<{ engine: Engine; loadedFiles: ReadonlySet<string> }> {
-  const { config, environment } = options;
-  const own = openPool(started, options, Math.max(1, Math.floor(environment.poolSize / 2)));
-  const loader = started.use(await openModuleLoader(config.root, config.nodeLoader));
-  const checkpointer = createCheckpointer(own.pool);
-  const graphs = await loadGraphs(config.graphs, loader, {
-    checkpointer,
-    store: createGraphStore(toStoreOperations({ db, storeTtl: config.store.ttl })),
-  });
-  return { engine: createEngine(graphs, checkpointer), loadedFiles: loader.loadedFiles };
-}
-
-/** Graphs write to the same store as clients, in the name of the server. */
-function toStoreOperations(deps: Parameters<typeof store.getItem>[0]) {
-  const caller = { identity: SYSTEM_OWNER };
-  return {
-    get: (namespace: readonly string[], key: string) => store.getItem(deps, caller, namespace, key),
-    put: (namespace: readonly string[], key: string, value: store.ItemPut["value"]) =>
-      store.putItem(deps, caller, { namespace, key, value, ttl: null }),
-    delete: (namespace: readonly string[], key: string) => store.deleteItem(deps, caller, namespace, key),
-    search: (search: store.StoreSearch) => store.searchItems(deps, caller, search),
-    listNamespaces: (search: Parameters<typeof store.listNamespaces>[2]) =>
-      store.listNamespaces(deps, caller, search),
-  };
-}
-
-function startWorker(
   { environment, drainMs, log }: ServerOptions,
-  db: Database,
-  services: Services,
+  { db, services }: { readonly db: Database; readonly services: Services },
 ): RunWorker {
-  return startRunWorker(
+  const worker = startRunWorker(
     { db, services, log },
     {
       workerId: randomUUID(),
@@ -196,12 +177,16 @@ function startWorker(
       drainMs,
     },
   );
-}
-
-function react({ kind }: Notice, { worker, settle }: { worker: RunWorker | null; settle: () => void }): void {
-  if (kind === "runs_pending") worker?.wake();
-  else if (kind === "cancel_requested") worker?.checkCancels();
-  else settle();
+  started.use(worker);
+  started.use(repeat(services.settleWatchedRuns, { name: "settle watched runs", everyMs: SETTLE_MS, log }));
+  started.use(
+    repeat(() => services.recoverExpiredRuns({ maxRetries: environment.maxRetries }), {
+      name: "recover expired runs",
+      everyMs: environment.leaseMs / 3,
+      log,
+    }),
+  );
+  return worker;
 }
 
 interface HttpParts {

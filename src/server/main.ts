@@ -64,19 +64,11 @@ export async function startAegra(options: StartOptions): Promise<RunningServer> 
     aegraVersion: version,
     isOnlyServer: options.isOnlyServer ?? false,
     drainMs: options.drainMs ?? environment.shutdownGraceMs,
+    requiresAllGraphs: !isDev,
     log,
   }).catch((error: unknown) => {
     throw toStartError(error);
   });
-  const failed = server.graphs.filter(({ error }) => error !== null);
-  // The stack that leads to the mistake is that of the cause, where there is one.
-  for (const { graph_id, error } of failed) {
-    log.error({ graph_id, reason: error?.message, err: error?.cause }, "graph not loaded");
-  }
-  if (failed.length > 0 && !isDev) {
-    await server[Symbol.asyncDispose]();
-    throw graphFailed(failed.map(({ error }) => error?.message ?? ""));
-  }
   log.info({ url: server.url, graphs: server.graphs.map(({ graph_id }) => graph_id) }, "server ready");
   return server;
 }
@@ -122,12 +114,6 @@ const databaseMissing = (): StartError =>
     "Set DATABASE_URL=postgres://user:password@host:5432/database in the environment or the env file.",
     "Pass --database-url.",
     "For development, use `aegra dev`: it brings a Postgres of its own.",
-  ]);
-
-const graphFailed = (messages: readonly string[]): StartError =>
-  new StartError("GRAPH_FAILED", messages.join("\n"), [
-    "Correct the file or the entry under `graphs` in the configuration.",
-    "`aegra dev` serves the other graphs meanwhile.",
   ]);
 
 function toStartError(error: unknown): unknown {

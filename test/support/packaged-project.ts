@@ -35,29 +35,23 @@ export async function packagedProject(template: string): Promise<PackagedProject
   onTestFinished(() => rm(root, { recursive: true, force: true, maxRetries: 5 }));
   // As root, Postgres runs as another user, who must be able to pass.
   await chmod(root, 0o755);
-  const tarball = inject("packageTarball");
-
-  await writeFile(path.join(root, "package.json"), JSON.stringify({ private: true }));
-  await install(root, tarball);
-  const aegra = path.join(root, "node_modules", "aegra", "bin", "run.js");
   const directory = path.join(root, "project");
-  await run(process.execPath, [aegra, "init", directory, "-t", template, "-y", "--no-install"]);
+  const program = inject("packagedProgram");
+  await run(process.execPath, [program, "init", directory, "-t", template, "-y", "--no-install"]);
 
   const manifestFile = path.join(directory, "package.json");
   const manifest = JSON.parse(await readFile(manifestFile, "utf8")) as {
     dependencies: Record<string, string>;
   };
-  manifest.dependencies["aegra"] = `file:${tarball}`;
+  manifest.dependencies["aegra"] = `file:${inject("packageTarball")}`;
   await writeFile(manifestFile, JSON.stringify(manifest));
-  // What was only needed for `init` must not be found instead of the project's own dependencies.
-  await rm(path.join(root, "node_modules"), { recursive: true, force: true });
   await install(directory);
 
   return { directory, dev: ({ node = process.execPath } = {}) => startDev(directory, node) };
 }
 
-async function install(directory: string, ...packages: string[]): Promise<void> {
-  const [command, ...args] = npm("install", "--no-audit", "--no-fund", "--prefer-offline", ...packages);
+async function install(directory: string): Promise<void> {
+  const [command, ...args] = npm("install", "--no-audit", "--no-fund", "--prefer-offline");
   await run(command, args, { cwd: directory });
 }
 

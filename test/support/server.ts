@@ -44,6 +44,7 @@ export async function startTestServer(databaseUrl: string, options: TestServerOp
     port: 0,
     aegraVersion: "0.0.0-test",
     isOnlyServer: false,
+    requiresAllGraphs: false,
     drainMs: options.drainMs ?? 0,
     log: createLog(options.logLines),
   });

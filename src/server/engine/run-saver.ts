@@ -16,4 +16,15 @@ export class RunSaver extends PostgresSaver {
   ): Promise<RunnableConfig> {
     return super.put(config, checkpoint, { ...config.metadata, ...metadata }, newVersions);
   }
+
+  /**
+   * A version that no other branch of the thread has. Stock versions count 1, 2, 3, and two branches from one
+   * checkpoint count alike: the values of the later one would be taken for written already, and be lost.
+   * The whole part counts on, for LangGraph compares versions; the fraction tells branches apart.
+   *
+   * @see langgraphjs issue 1812
+   */
+  override getNextVersion(current: number | undefined): number {
+    return Math.floor(current ?? 0) + 1 + Math.random();
+  }
 }

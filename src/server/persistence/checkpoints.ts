@@ -32,10 +32,7 @@ export async function deleteCheckpointsOfThread(tx: Queryable, threadId: string)
   );
 }
 
-/**
- * Deletes the checkpoints that a run has made, so that the one before it is the latest again.
- * Blobs stay: a version of a channel may be shared with checkpoints that are kept.
- */
+/** Deletes the checkpoints that a run has made, so that the one before it is the latest again. */
 export async function deleteCheckpointsOfRun(tx: Queryable, threadId: string, runId: string): Promise<void> {
   await tx.query(
     `with made as (
@@ -47,5 +44,16 @@ export async function deleteCheckpointsOfRun(tx: Queryable, threadId: string, ru
         and writes.checkpoint_ns = made.checkpoint_ns
         and writes.checkpoint_id = made.checkpoint_id`,
     [threadId, runId],
+  );
+  // A statement of its own, that sees which checkpoints are left: they may share blobs with those deleted.
+  await tx.query(
+    `delete from checkpoint_blobs blobs
+      where thread_id = $1
+        and not exists (
+              select 1 from checkpoints
+               where checkpoints.thread_id = $1
+                 and checkpoints.checkpoint_ns = blobs.checkpoint_ns
+                 and checkpoints.checkpoint -> 'channel_versions' ->> blobs.channel = blobs.version)`,
+    [threadId],
   );
 }

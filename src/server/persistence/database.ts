@@ -60,6 +60,7 @@ export function openDatabase(connectionString: string, { max, onIdleError }: Dat
 
 /** SQLSTATEs; see “PostgreSQL Error Codes” in the Postgres manual. */
 export const UNIQUE_VIOLATION = "23505";
+export const DEADLOCK_DETECTED = "40P01";
 
 export const hasSqlState = (error: unknown, state: string): boolean =>
   error instanceof pg.DatabaseError && error.code === state;

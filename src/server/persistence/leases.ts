@@ -1,5 +1,5 @@
 import type { CancelAction, ClaimedRun, Fence, RunStatus } from "../domain/run.ts";
-import { hasSqlState, type Queryable, UNIQUE_VIOLATION } from "./database.ts";
+import { DEADLOCK_DETECTED, hasSqlState, type Queryable, UNIQUE_VIOLATION } from "./database.ts";
 import { RUN } from "./runs.ts";
 
 export interface Claim {
@@ -15,7 +15,8 @@ export interface Claim {
  *
  * Runs of one thread never overlap: the index `runs_one_running_per_thread` refuses a second one. The
  * `not exists` below only keeps workers from trying; two workers can still race past it, and then the
- * loser gets a unique violation, which here means “nothing for you”.
+ * loser gets a unique violation, which here means “nothing for you”. So does a deadlock: of two claims of
+ * several threads each, either may be ahead on one of them.
  */
 export async function claimRuns(
   db: Queryable,
@@ -46,7 +47,7 @@ export async function claimRuns(
     );
     return rows;
   } catch (error) {
-    if (hasSqlState(error, UNIQUE_VIOLATION)) return [];
+    if (hasSqlState(error, UNIQUE_VIOLATION) || hasSqlState(error, DEADLOCK_DETECTED)) return [];
     throw error;
   }
 }

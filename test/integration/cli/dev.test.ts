@@ -36,6 +36,7 @@ test("dev serves and streams, tells who has the port, and ends with 0 on Ctrl-C"
   expect(ready).toEqual({
     event: "ready",
     url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    pid: expect.any(Number),
     database: { kind: "url", description: expect.stringMatching(/^Postgres \d+.* at /) },
     graphs: [{ graph_id: "agent", error: null }],
   });

@@ -43,6 +43,7 @@ const itemsOf = async (threadId: string, client: Client = server.client) => {
 async function countCheckpoints(threadId: string): Promise<number> {
   const { rows } = await server.db.query<{ count: number }>(
     `select (select count(*) from checkpoints where thread_id = $1)::int
+          + (select count(*) from checkpoint_blobs where thread_id = $1)::int
           + (select count(*) from checkpoint_writes where thread_id = $1)::int as count`,
     [threadId],
   );

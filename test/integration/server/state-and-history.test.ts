@@ -26,7 +26,7 @@ interface Values {
   readonly messages: { content: string; type: string; id: string }[];
 }
 
-const newThread = async (metadata = {}) => (await server.client.threads.create({ metadata })).thread_id;
+const newThread = async (payload = {}) => (await server.client.threads.create(payload)).thread_id;
 
 async function run(threadId: string, graph: string, payload: object): Promise<Values> {
   return (await server.client.runs.wait(threadId, graph, payload)) as unknown as Values;
@@ -74,7 +74,7 @@ describe("the state", () => {
   });
 
   test("of a thread that names its graph before the first run is empty too", async () => {
-    const threadId = await newThread({ graph_id: "steps" });
+    const threadId = await newThread({ graphId: "steps" });
     expect(await stateOf(threadId)).toMatchObject({ next: [], tasks: [], checkpoint: null });
   });
 
@@ -262,8 +262,8 @@ describe("an update of the state", () => {
 
   test("gives a thread its first state when it names its graph", async () => {
     const { client } = server;
-    for (const metadata of [{ graph_id: "agent" }, { assistant_id: "agent" }]) {
-      const threadId = await newThread(metadata);
+    for (const payload of [{ graphId: "agent" }, { metadata: { assistant_id: "agent" } }]) {
+      const threadId = await newThread(payload);
       await client.threads.updateState(threadId, { values: HI });
       expect((await stateOf(threadId)).values.messages).toMatchObject([{ type: "human", content: "hi" }]);
     }

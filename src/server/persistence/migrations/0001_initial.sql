@@ -78,7 +78,8 @@ create table runs (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint runs_running_has_a_lease
-    check ((status = 'running') = (claimed_by is not null and lease_expires_at is not null))
+    check ((status = 'running') = (claimed_by is not null)
+       and (status = 'running') = (lease_expires_at is not null))
 );
 
 -- At most one running run per thread. claimRuns relies on it; do not drop.

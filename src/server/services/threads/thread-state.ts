@@ -7,7 +7,7 @@ import type { Thread } from "../../domain/thread.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { type HistoryOptions, interruptsByTask, type StateUpdate } from "../../engine/thread-state.ts";
 import { type Database, isDatabaseError, type Queryable } from "../../persistence/database.ts";
-import { findThreadForUpdate, updateThreadOutcome } from "../../persistence/threads.ts";
+import { findThreadForUpdate, updateThreadMetadata, updateThreadOutcome } from "../../persistence/threads.ts";
 import { getAssistant } from "../assistants.ts";
 import { requireCheckpoint } from "./require-checkpoint.ts";
 import { getThread } from "./threads.ts";
@@ -82,7 +82,7 @@ export async function updateThreadState(
       throw conflict(`Thread '${threadId}' has a run in progress; wait for it or cancel it first`);
     }
     await requireCheckpoint(tx, threadId, update.checkpoint);
-    const graph = findThreadGraph(thread) ?? (await graphFromMetadata(tx, caller, thread));
+    const graph = findThreadGraph(thread) ?? (await adoptGraph(tx, caller, thread));
     const checkpoint = await engine.updateThreadState(graph, update).catch(refuseUpdate);
     const state = await engine.readThreadState(graph, { subgraphs: false });
     await updateThreadOutcome(tx, threadId, {
@@ -109,8 +109,8 @@ function findThreadGraph({ thread_id, metadata, config }: Thread) {
   return { graph_id, thread_id, configurable: isJsonObject(configurable) ? configurable : {} };
 }
 
-/** A client may name the assistant or graph before the first run. */
-async function graphFromMetadata(
+/** A client may name the assistant before the first run; from now on the thread talks to its graph. */
+async function adoptGraph(
   db: Queryable,
   caller: Caller,
   { thread_id, metadata }: Thread,
@@ -123,5 +123,6 @@ async function graphFromMetadata(
     );
   }
   const { graph_id } = await getAssistant({ db }, caller, toAssistantId(assistantId));
+  await updateThreadMetadata(db, caller.identity, thread_id, { graph_id });
   return { graph_id, thread_id, configurable: {} };
 }
