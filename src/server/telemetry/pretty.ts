@@ -6,5 +6,6 @@ export const pretty = () =>
     colorize: process.stdout.isTTY && process.stdout.hasColors(),
     ignore: "pid,hostname",
     translateTime: "SYS:HH:MM:ss",
+    singleLine: true,
     sync: true,
   });

@@ -1,95 +1,167 @@
-import { randomUUID } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
+import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
+import { PostgresStore } from "@langchain/langgraph-checkpoint-postgres/store";
 import pg from "pg";
-import { expect, inject, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { withMigrationLock } from "../../../src/server/persistence/migrate.ts";
 import { readDatabaseStatus, upgradeDatabase } from "../../../src/server/upgrade-database.ts";
+import { testDatabaseUrl } from "../../support/database.ts";
+import { emptyDatabaseUrl, execute } from "../../support/empty-database.ts";
 
-const MIGRATIONS = readdirSync(
-  path.resolve(import.meta.dirname, "../../../src/server/persistence/migrations"),
-)
-  .map((file) => path.parse(file).name)
-  .toSorted();
+const MIGRATIONS = path.resolve(import.meta.dirname, "../../../src/server/persistence/migrations");
+const files = (await readdir(MIGRATIONS)).filter((file) => file.endsWith(".sql")).toSorted();
+const names = files.map((file) => path.basename(file, ".sql"));
 
-async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url });
+const OURS = ["assistant_versions", "assistants", "runs", "threads"];
+const LANGGRAPHS = ["checkpoint_blobs", "checkpoint_migrations", "checkpoint_writes", "checkpoints", "store"];
+
+async function query<T extends object>(databaseUrl: string, sql: string): Promise<T[]> {
+  const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
-    return (await client.query(sql)).rows;
+    return (await client.query<T>(sql)).rows;
   } finally {
     await client.end();
   }
 }
 
-/** A database with nothing in it. */
-async function emptyDatabase(): Promise<string> {
-  const server = inject("databaseServerUrl");
-  const name = `aegra_test_${randomUUID().replaceAll("-", "")}`;
-  await query(server, `create database ${name}`);
-  onTestFinished(async () => void (await query(server, `drop database ${name} with (force)`)));
-  const url = new URL(server);
-  url.pathname = `/${name}`;
-  return url.href;
-}
-
-const tablesOf = async (url: string) =>
-  (await query(url, "select tablename from pg_tables where schemaname = 'public' order by 1")).map(
-    ({ tablename }) => tablename,
+const tablesOf = async (databaseUrl: string): Promise<string[]> => {
+  const rows = await query<{ tablename: string }>(
+    databaseUrl,
+    "select tablename from pg_tables where schemaname = 'public' order by tablename collate \"C\"",
   );
+  return rows.map(({ tablename }) => tablename);
+};
 
-test("an empty database gets all tables, the server's and LangGraph's, and is then up to date", async () => {
-  const url = await emptyDatabase();
-  expect(await readDatabaseStatus(url)).toEqual({ applied: [], pending: MIGRATIONS });
-  expect(await upgradeDatabase(url)).toEqual(MIGRATIONS);
-  expect(await tablesOf(url)).toEqual(
-    expect.arrayContaining([
-      "assistants",
-      "assistant_versions",
-      "threads",
-      "runs",
-      "checkpoints",
-      "checkpoint_blobs",
-      "checkpoint_writes",
-      "store",
-    ]),
+/** Everything that the tables are made of, and which of LangGraph's own migrations there are. */
+const schemaOf = async (databaseUrl: string) => ({
+  columns: await query(
+    databaseUrl,
+    `select table_name, column_name, data_type, is_nullable, column_default
+       from information_schema.columns where table_schema = 'public' order by 1, 2`,
+  ),
+  indexes: await query(
+    databaseUrl,
+    "select indexname, indexdef from pg_indexes where schemaname = 'public' order by 1",
+  ),
+  constraints: await query(
+    databaseUrl,
+    `select conname, pg_get_constraintdef(oid) as definition
+       from pg_constraint where connamespace = 'public'::regnamespace order by 1`,
+  ),
+  langGraph: await query(databaseUrl, "select * from checkpoint_migrations order by 1"),
+});
+
+describe("an empty database", () => {
+  test("lacks all migrations, and gets none of the tables by being asked", async () => {
+    const url = await emptyDatabaseUrl();
+    expect(await readDatabaseStatus(url)).toEqual({ applied: [], pending: names });
+    const tables = await tablesOf(url);
+    expect(tables.filter((table) => table !== "aegra_migrations")).toEqual([]);
+  });
+
+  test("has all tables after an upgrade, and nothing to do in the next", async () => {
+    const url = await emptyDatabaseUrl();
+    expect(await upgradeDatabase(url)).toEqual(names);
+    expect(await tablesOf(url)).toEqual(expect.arrayContaining([...OURS, ...LANGGRAPHS]));
+
+    const { applied, pending } = await readDatabaseStatus(url);
+    expect(applied.map(({ name }) => name)).toEqual(names);
+    expect(applied[0]?.applied_at).toBeInstanceOf(Date);
+    expect(pending).toEqual([]);
+
+    const before = await schemaOf(url);
+    expect(await upgradeDatabase(url)).toEqual([]);
+    expect(await schemaOf(url)).toEqual(before);
+  });
+
+  test("can be upgraded by several processes at once: one does it, the others find it done", async () => {
+    const url = await emptyDatabaseUrl();
+    const applied = await Promise.all([upgradeDatabase(url), upgradeDatabase(url), upgradeDatabase(url)]);
+    expect(applied.toSorted((a, b) => a.length - b.length)).toEqual([[], [], names]);
+    expect((await readDatabaseStatus(url)).pending).toEqual([]);
+  });
+});
+
+test("every index and constraint that a migration names is there", async () => {
+  const url = await testDatabaseUrl();
+  const sql = (await Promise.all(files.map((file) => readFile(path.join(MIGRATIONS, file), "utf8")))).join();
+  const named = (pattern: RegExp) => [...sql.matchAll(pattern)].map(([, name = ""]) => name).toSorted();
+  const indexes = named(/create (?:unique )?index (\w+)/g);
+  const constraints = named(/constraint (\w+)\s+check/g);
+  expect(indexes).toContain("runs_one_running_per_thread");
+  expect(constraints).toContain("runs_running_has_a_lease");
+
+  const { indexes: there, constraints: kept } = await schemaOf(url);
+  expect(there.map((row) => (row as { indexname: string }).indexname)).toEqual(
+    expect.arrayContaining(indexes),
   );
-  const { applied, pending } = await readDatabaseStatus(url);
-  expect(applied.map(({ name }) => name)).toEqual(MIGRATIONS);
-  expect(applied[0]?.applied_at).toBeInstanceOf(Date);
-  expect(pending).toEqual([]);
+  expect(kept.map((row) => (row as { conname: string }).conname)).toEqual(
+    expect.arrayContaining(constraints),
+  );
+  expect(there).toContainEqual({
+    indexname: "runs_one_running_per_thread",
+    indexdef: expect.stringMatching(/^CREATE UNIQUE INDEX .*\(thread_id\) WHERE \(status = 'running'::text\)$/),
+  });
 });
 
-test("upgrading again changes nothing", async () => {
-  const url = await emptyDatabase();
-  await upgradeDatabase(url);
-  await query(url, "insert into threads (thread_id, owner) values (gen_random_uuid(), 'ada')");
-  expect(await upgradeDatabase(url)).toEqual([]);
-  expect(await query(url, "select owner from threads")).toEqual([{ owner: "ada" }]);
+test("LangGraph finds nothing to set up any more", async () => {
+  const url = await testDatabaseUrl();
+  const before = await schemaOf(url);
+  const saver = PostgresSaver.fromConnString(url);
+  const store = PostgresStore.fromConnString(url);
+  onTestFinished(async () => {
+    await saver.end();
+    await store.stop();
+  });
+  await saver.setup();
+  await store.setup();
+  expect(await schemaOf(url)).toEqual(before);
 });
 
-test("of servers that upgrade at the same time one does it, and the others find it done", async () => {
-  const url = await emptyDatabase();
-  const applied = await Promise.all([1, 2, 3].map(() => upgradeDatabase(url)));
-  expect(applied.toSorted((a, b) => b.length - a.length)).toEqual([MIGRATIONS, [], []]);
+test("a migration that fails leaves nothing behind, and can be repeated once the reason is gone", async () => {
+  const url = await emptyDatabaseUrl();
+  await execute(url, "create table runs (of_somebody_else text)");
+  await expect(upgradeDatabase(url)).rejects.toThrow(/relation "runs" already exists/);
+  expect((await tablesOf(url)).filter((table) => table !== "aegra_migrations")).toEqual(["runs"]);
+  expect((await readDatabaseStatus(url)).pending).toEqual(names);
+
+  await execute(url, "drop table runs");
+  expect(await upgradeDatabase(url)).toEqual(names);
 });
 
-test("whoever cannot get the lock in time is told so", async () => {
-  const url = await emptyDatabase();
-  await upgradeDatabase(url);
-  const holder = new pg.Client({ connectionString: url });
-  await holder.connect();
-  onTestFinished(() => holder.end());
-  // The lock that every process takes, seen from outside: whatever is held while one upgrades.
-  await holder.query("begin; lock table aegra_migrations in access exclusive mode");
-  const blocked = upgradeDatabase(url).then(() => "upgraded");
-  const second = upgradeDatabase(url, { lockTimeoutMs: 100 });
-  await expect(second).rejects.toThrow(/lock timeout/);
-  await holder.query("rollback");
-  expect(await blocked).toBe("upgraded");
-});
+describe("while another process changes the tables", () => {
+  test("an upgrade waits, and then gives up with the reason", async () => {
+    const url = await emptyDatabaseUrl();
+    await withMigrationLock(url, { lockTimeoutMs: 1000 }, async () => {
+      await expect(upgradeDatabase(url, { lockTimeoutMs: 50 })).rejects.toMatchObject({
+        code: "55P03",
+        message: "canceling statement due to lock timeout",
+      });
+    });
+    expect(await upgradeDatabase(url, { lockTimeoutMs: 50 })).toEqual(names);
+  });
 
-test("looking at a database leaves nothing behind but the list of migrations", async () => {
-  const url = await emptyDatabase();
-  await readDatabaseStatus(url);
-  expect((await tablesOf(url)).filter((table) => table !== "aegra_migrations")).toEqual([]);
+  test("an upgrade goes on as soon as the other is done, even if that failed", async () => {
+    const url = await emptyDatabaseUrl();
+    const { promise: end, reject } = Promise.withResolvers<never>();
+    const { promise: held, resolve: hold } = Promise.withResolvers<void>();
+    const other = withMigrationLock(url, { lockTimeoutMs: 1000 }, () => {
+      hold();
+      return end;
+    });
+    await held;
+    const upgrade = upgradeDatabase(url);
+    reject(new Error("the other gives up"));
+    await expect(other).rejects.toThrow("the other gives up");
+    expect(await upgrade).toEqual(names);
+  });
+
+  test("another database on the same server is not held up", async () => {
+    const [one, another] = [await emptyDatabaseUrl(), await emptyDatabaseUrl()];
+    await withMigrationLock(one, { lockTimeoutMs: 1000 }, async () => {
+      expect(await upgradeDatabase(another, { lockTimeoutMs: 50 })).toEqual(names);
+    });
+  });
 });
