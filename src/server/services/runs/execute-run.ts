@@ -1,5 +1,6 @@
 import type { RunBus } from "../../bus/run-bus.ts";
 import type { ThreadState } from "../../domain/checkpoint.ts";
+import { DomainError } from "../../domain/errors.ts";
 import {
   type ClaimedRun,
   RunDrained,
@@ -14,7 +15,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { StreamSignals } from "../../engine/stream-graph.ts";
 import { interruptsByTask } from "../../engine/thread-state.ts";
 import { deleteCheckpointsOfRun, deleteCheckpointsOfThread } from "../../persistence/checkpoints.ts";
-import type { Database, Queryable } from "../../persistence/database.ts";
+import { type Database, isDatabaseUnavailable, type Queryable } from "../../persistence/database.ts";
 import { finishRun, handBackRun } from "../../persistence/leases.ts";
 import { deleteRun } from "../../persistence/runs.ts";
 import {
@@ -80,9 +81,13 @@ async function runGraph({ bus, engine }: Deps, run: ClaimedRun, signals: StreamS
   } catch (error) {
     if (error instanceof RunDrained) return { failure: null, stopped: "drain" };
     const stopped = stopReason(signals.abort);
-    return { failure: stopped === null ? toRunFailure(error) : null, stopped };
+    return { failure: stopped === null ? toFailure(error) : null, stopped };
   }
 }
+
+/** A graph that cannot be made is refused with an error of the server, whose cause is what clients should see. */
+const toFailure = (error: unknown): RunFailure =>
+  toRunFailure(error instanceof DomainError ? (error.cause ?? error) : error);
 
 const stopReason = ({ aborted, reason }: AbortSignal): StopReason | null =>
   aborted && reason instanceof RunStopped ? reason.reason : null;
@@ -93,16 +98,18 @@ interface FinalResult extends RunResult {
   readonly threadStatus: ThreadOutcome["status"];
 }
 
-async function readResult(
-  { engine }: Deps,
-  run: ClaimedRun,
-  { failure, stopped }: Execution,
-): Promise<FinalResult> {
+async function readResult({ engine }: Deps, run: ClaimedRun, execution: Execution): Promise<FinalResult> {
   const { graph_id, config } = run.kwargs;
   const thread = { graph_id, thread_id: run.thread_id, configurable: config.configurable ?? {} };
-  const reading = engine.readThreadState(thread, { subgraphs: false });
-  // A graph that failed because it cannot be made cannot tell its state either; the failure is what counts.
-  const state = failure === null ? await reading : await reading.catch(() => null);
+  let { failure } = execution;
+  const { stopped } = execution;
+  const state = await engine.readThreadState(thread, { subgraphs: false }).catch((error: unknown) => {
+    // Executing the run once more would end in the same way, unless it is the database that is away.
+    if (isDatabaseUnavailable(error)) throw error;
+    // A graph that failed because it cannot be made cannot tell its state either; the first failure counts.
+    failure ??= toFailure(error);
+    return null;
+  });
   return {
     ...toStatuses(failure, stopped, state),
     values: state?.values ?? null,
