@@ -44,6 +44,8 @@ export async function* streamGraph(
 ): AsyncGenerator<NewRunEvent, void, undefined> {
   const { kwargs } = run;
   yield toEvent("metadata", [], { run_id: run.run_id, attempt: run.attempt });
+  // LangGraph would begin, and write its first checkpoint, before it looks at the signal.
+  signals.abort.throwIfAborted();
 
   const resuming = run.attempt > 1 && (await hasProgress(checkpointer, run));
   const options = toStreamOptions(run, { resuming, langGraphVersion });

@@ -1,12 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { isJsonObject } from "../domain/json.ts";
 
 const CHANNEL = "aegra_wake";
+const CONNECT_TIMEOUT_MS = 10_000;
 const MAX_BACKOFF_MS = 5000;
+/** How long closing waits for a connection that may be dead without having been told. */
+const CLOSE_TIMEOUT_MS = 1000;
+
+const KINDS = ["runs_pending", "cancel_requested", "runs_ended"] as const;
 
 /** What servers on one database tell each other: that there is something to look at, never the thing itself. */
 export interface Notice {
-  readonly kind: "runs_pending" | "cancel_requested" | "runs_ended";
+  readonly kind: (typeof KINDS)[number];
 }
 
 export interface Notifications extends AsyncDisposable {
@@ -46,23 +52,30 @@ export function openNotifications(databaseUrl: string, options: NotificationsOpt
   };
 
   const receive = ({ payload }: pg.Notification) => {
-    const { from, kinds } = JSON.parse(payload ?? "{}") as { from?: string; kinds?: Notice["kind"][] };
+    const { from, kinds } = parsePayload(payload);
     if (from === options.instanceId) return;
-    for (const kind of kinds ?? []) options.onNotice({ kind });
+    for (const kind of kinds) options.onNotice({ kind });
   };
 
   const connectionLoop = (async () => {
     for (let failures = 0; !closing.signal.aborted; failures++) {
+      const candidate = new pg.Client({
+        connectionString: databaseUrl,
+        application_name: "aegra notify",
+        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      });
+      candidate.on("notification", receive);
+      const over = lostOrClosing(candidate, closing.signal);
       try {
-        const connected = await connect(databaseUrl, receive);
-        client = connected;
+        await Promise.race([listen(candidate), over]);
+        client = candidate;
         failures = 0;
-        await lostOrClosing(connected, closing.signal);
+        await over;
       } catch (error) {
         options.onError(error as Error);
       } finally {
-        await client?.end().catch(() => undefined); // already broken
         client = null;
+        await withTimeout(candidate.end().catch(() => undefined)); // already broken
       }
       const backoffMs = Math.min(100 * 2 ** failures, MAX_BACKOFF_MS);
       await sleep(backoffMs, undefined, { signal: closing.signal }).catch(() => undefined);
@@ -78,26 +91,45 @@ export function openNotifications(databaseUrl: string, options: NotificationsOpt
     },
     async [Symbol.asyncDispose]() {
       // The last notice may be that runs were handed back.
-      await flushing;
+      await withTimeout(flushing);
       closing.abort();
       await connectionLoop;
     },
   };
 }
 
-async function connect(databaseUrl: string, receive: (notice: pg.Notification) => void): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: databaseUrl, application_name: "aegra notify" });
-  client.on("notification", receive);
+async function listen(client: pg.Client): Promise<void> {
   await client.connect();
   await client.query("set synchronous_commit = off");
   await client.query(`listen ${CHANNEL}`);
-  return client;
 }
 
-/** Resolves when the server closes; rejects when the connection breaks. */
+/** Resolves when the server closes; rejects when the connection breaks, at whatever moment. */
 const lostOrClosing = (client: pg.Client, closing: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {
     closing.addEventListener("abort", () => resolve(), { once: true });
-    client.once("error", reject);
+    if (closing.aborted) resolve();
+    // Not once: a second error that nobody listens for would end the process.
+    client.on("error", reject);
     client.once("end", () => reject(new Error("the notification connection was closed")));
   });
+
+/** Anybody who may connect may notify, so what is not one of our notices says nothing. */
+function parsePayload(payload = ""): { readonly from: unknown; readonly kinds: readonly Notice["kind"][] } {
+  try {
+    const notice: unknown = JSON.parse(payload);
+    if (isJsonObject(notice) && Array.isArray(notice["kinds"])) {
+      const { from, kinds } = notice;
+      return { from, kinds: KINDS.filter((kind) => (kinds as unknown[]).includes(kind)) };
+    }
+  } catch {
+    // Not JSON, so not ours.
+  }
+  return { from: null, kinds: [] };
+}
+
+async function withTimeout(work: Promise<unknown> | null): Promise<void> {
+  const over = new AbortController();
+  await Promise.race([work, sleep(CLOSE_TIMEOUT_MS, undefined, { signal: over.signal })]);
+  over.abort();
+}

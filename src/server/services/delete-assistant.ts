@@ -1,5 +1,7 @@
+import { defaultAssistantId } from "../domain/assistant.ts";
 import type { Caller } from "../domain/caller.ts";
 import { conflict } from "../domain/errors.ts";
+import type { Engine } from "../engine/engine.ts";
 import { deleteAssistant as deleteRow } from "../persistence/assistants.ts";
 import { deleteCheckpointsOfThread } from "../persistence/checkpoints.ts";
 import type { Database } from "../persistence/database.ts";
@@ -15,6 +17,7 @@ import type { WakeUps } from "./wake-ups.ts";
 
 interface Deps {
   readonly db: Database;
+  readonly engine: Engine;
   readonly wakeUps: WakeUps;
 }
 
@@ -23,17 +26,17 @@ interface Deps {
  * still write; no thread is left busy with them.
  *
  * @param deleteThreads whether the threads that were last used with it go too
- * @throws DomainError `not_found`; `conflict` for an assistant that the server made for a graph
+ * @throws DomainError `not_found`; `conflict` for the default assistant of a graph that is served
  */
 export async function deleteAssistant(
-  { db, wakeUps }: Deps,
+  { db, engine, wakeUps }: Deps,
   caller: Caller,
   assistantOrGraphId: string,
   { deleteThreads }: { readonly deleteThreads: boolean },
 ): Promise<void> {
   const stopped = await db.transaction(async (tx) => {
-    const { assistant_id, metadata } = await getAssistantForUpdate(tx, caller, assistantOrGraphId);
-    if (metadata["created_by"] === "system") {
+    const { assistant_id } = await getAssistantForUpdate(tx, caller, assistantOrGraphId);
+    if (engine.graphs.some(({ graph_id }) => defaultAssistantId(graph_id) === assistant_id)) {
       throw conflict(
         `Assistant '${assistantOrGraphId}' belongs to a graph of the configuration; remove the graph there`,
       );

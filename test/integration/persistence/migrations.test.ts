@@ -71,9 +71,11 @@ describe("an empty database", () => {
     expect(applied[0]?.applied_at).toBeInstanceOf(Date);
     expect(pending).toEqual([]);
 
+    await execute(url, "insert into threads (thread_id, owner) values (gen_random_uuid(), 'ada')");
     const before = await schemaOf(url);
     expect(await upgradeDatabase(url)).toEqual([]);
     expect(await schemaOf(url)).toEqual(before);
+    expect(await query(url, "select owner from threads")).toEqual([{ owner: "ada" }]);
   });
 
   test("can be upgraded by several processes at once: one does it, the others find it done", async () => {
@@ -102,7 +104,9 @@ test("every index and constraint that a migration names is there", async () => {
   );
   expect(there).toContainEqual({
     indexname: "runs_one_running_per_thread",
-    indexdef: expect.stringMatching(/^CREATE UNIQUE INDEX .*\(thread_id\) WHERE \(status = 'running'::text\)$/),
+    indexdef: expect.stringMatching(
+      /^CREATE UNIQUE INDEX .*\(thread_id\) WHERE \(status = 'running'::text\)$/,
+    ),
   });
 });
 

@@ -14,7 +14,11 @@ import type { ThreadOutcome } from "../../domain/thread.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { StreamSignals } from "../../engine/stream-graph.ts";
 import { interruptsByTask } from "../../engine/thread-state.ts";
-import { deleteCheckpointsOfRun, deleteCheckpointsOfThread } from "../../persistence/checkpoints.ts";
+import {
+  deleteCheckpointsOfMissingThread,
+  deleteCheckpointsOfRun,
+  deleteCheckpointsOfThread,
+} from "../../persistence/checkpoints.ts";
 import { type Database, isDatabaseUnavailable, type Queryable } from "../../persistence/database.ts";
 import { finishRun, handBackRun } from "../../persistence/leases.ts";
 import { deleteRun } from "../../persistence/runs.ts";
@@ -42,17 +46,22 @@ interface Execution {
   readonly stopped: StopReason | null;
 }
 
+type Outcome = RunResult["status"] | "handed_back" | "rolled_back" | "lost";
+
 /**
  * Runs a claimed run to its end: graph events go to the bus, the outcome to the rows of run and thread.
  * A run that is to be handed back returns to the queue; one whose lease is lost is left to its new owner.
  *
- * @returns what became of it; `lost` means that nothing was written
+ * @returns what became of it; `lost` means that nothing was written to its rows
  */
-export async function executeRun(
-  deps: Deps,
-  run: ClaimedRun,
-  signals: StreamSignals,
-): Promise<RunResult["status"] | "handed_back" | "rolled_back" | "lost"> {
+export async function executeRun(deps: Deps, run: ClaimedRun, signals: StreamSignals): Promise<Outcome> {
+  const outcome = await execute(deps, run, signals);
+  // If it was lost with its thread, the graph may have written to that since.
+  if (outcome === "lost") await deleteCheckpointsOfMissingThread(deps.db, run.thread_id);
+  return outcome;
+}
+
+async function execute(deps: Deps, run: ClaimedRun, signals: StreamSignals): Promise<Outcome> {
   const { failure, stopped } = await runGraph(deps, run, signals);
   if (stopped === "lease_lost") return "lost";
   if (stopped === "drain") {
