@@ -21,7 +21,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
-          globalSetup: "test/support/global-package.ts",
+          globalSetup: ["test/support/global-postgres.ts", "test/support/global-package.ts"],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 300_000,

@@ -240,6 +240,23 @@ function describeWatching(create: () => RunBus): void {
     expect(bus.watchedRuns()).toEqual([]);
   });
 
+  test("a run that this process executes is not among those whose end has to come from elsewhere", async () => {
+    const bus = create();
+    const runId = randomUUID();
+    const waiting = bus.waitForEnd(runId, FOREVER);
+    await settle();
+    bus.begin(runId, 1);
+    expect([bus.isWatched(runId), bus.watchedRuns()]).toEqual([false, []]);
+    bus.release(runId);
+    expect([bus.isWatched(runId), bus.watchedRuns()]).toEqual([true, [runId]]);
+    bus.begin(runId, 2);
+    expect(bus.isWatched(runId)).toBe(false);
+    bus.end(runId, SUCCESS);
+    bus.release(runId);
+    expect(await waiting).toEqual(SUCCESS);
+    expect(bus.isWatched(runId)).toBe(false);
+  });
+
   test("a run that is unknown or goes on has no result", () => {
     const bus = create();
     const runId = randomUUID();

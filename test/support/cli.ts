@@ -4,7 +4,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { onTestFinished } from "vitest";
+import { inject, onTestFinished } from "vitest";
 import { REPOSITORY } from "./scaffold.ts";
 
 export interface Outcome {
@@ -53,12 +53,19 @@ export async function cliProject(files: Readonly<Record<string, string>>): Promi
   return root;
 }
 
-/** Runs a command from the sources, in a process of its own and without a terminal, to its end. */
+/**
+ * The packed program where there is one, installed apart from the project like with npx; else the sources.
+ * What the run does not provide is undefined, whatever the type says.
+ */
+const program = (): string =>
+  (inject("packagedProgram") as string | undefined) ?? path.join(REPOSITORY, "bin", "dev.js");
+
+/** Runs a command, in a process of its own and without a terminal, to its end. */
 export const runCli = (options: CliOptions, ...args: string[]): Promise<Outcome> =>
   startCli(options, ...args).ended;
 
 export function startCli({ cwd, env }: CliOptions, ...args: string[]): RunningCli {
-  const child = spawn(process.execPath, [path.join(REPOSITORY, "bin", "dev.js"), ...args], {
+  const child = spawn(process.execPath, [program(), ...args], {
     cwd,
     env: { ...bareEnvironment(), ...env },
     stdio: ["ignore", "pipe", "pipe"],

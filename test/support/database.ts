@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
-import { inject, onTestFinished } from "vitest";
+import { beforeAll, beforeEach, inject, onTestFinished } from "vitest";
 import { type Database, openDatabase } from "../../src/server/persistence/database.ts";
 import { upgradeDatabase } from "../../src/server/upgrade-database.ts";
 
@@ -26,11 +26,23 @@ export async function testDatabaseUrl(): Promise<string> {
   return database.url;
 }
 
-/** The same, opened. */
-export async function testDatabase(): Promise<Database> {
-  const db = openDatabase(await testDatabaseUrl(), { max: 5, onIdleError: () => undefined });
-  onTestFinished(() => db.close());
-  return db;
+/** One opened database for all tests of a file, each of which finds the server's tables empty. */
+export function sharedDatabase(): () => Database {
+  let db: Database | null = null;
+  beforeAll(async () => {
+    const database = await createTestDatabase();
+    const opened = openDatabase(database.url, { max: 5, onIdleError: () => undefined });
+    db = opened;
+    return async () => {
+      await opened.close();
+      await database.drop();
+    };
+  });
+  beforeEach(async () => void (await db?.query("truncate assistants, threads cascade")));
+  return () => {
+    if (db === null) throw new Error("the shared database is there once tests run");
+    return db;
+  };
 }
 
 /** Files run in processes of their own; the first one makes the template, the others wait for it. */

@@ -14,6 +14,8 @@ interface Stream {
   nextSeq: number;
   sizeBytes: number;
   wakeScheduled: boolean;
+  /** Whether this process executes the run. */
+  isWritten: boolean;
   result: RunResult | null;
 }
 
@@ -32,6 +34,7 @@ export function createMemoryBus({ retentionMs, maxRetainedBytes }: MemoryBusOpti
       nextSeq: firstSeq(1),
       sizeBytes: 0,
       wakeScheduled: false,
+      isWritten: false,
       result: null,
     };
     streams.set(runId, created);
@@ -75,6 +78,17 @@ export function createMemoryBus({ retentionMs, maxRetainedBytes }: MemoryBusOpti
     begin(runId, attempt) {
       const stream = streamOf(runId);
       stream.nextSeq = Math.max(stream.nextSeq, firstSeq(attempt));
+      stream.isWritten = true;
+    },
+
+    release(runId) {
+      const stream = streams.get(runId);
+      if (stream === undefined || stream.result !== null) return;
+      stream.isWritten = false;
+      const forgetUnless = () => {
+        if (!stream.isWritten && isUnused(stream) && streams.get(runId) === stream) streams.delete(runId);
+      };
+      setTimeout(forgetUnless, retentionMs).unref();
     },
 
     append(runId, events) {
@@ -121,19 +135,21 @@ export function createMemoryBus({ retentionMs, maxRetainedBytes }: MemoryBusOpti
 
     isWatched(runId) {
       const stream = streams.get(runId);
-      return stream !== undefined && stream.result === null && stream.watchers.size > 0;
+      return stream !== undefined && waitsForOthers(stream);
     },
 
-    watchedRuns: () =>
-      [...streams]
-        .filter(([, { watchers, result }]) => result === null && watchers.size > 0)
-        .map(([id]) => id),
+    watchedRuns: () => [...streams].filter(([, stream]) => waitsForOthers(stream)).map(([id]) => id),
 
     [Symbol.dispose]() {
       for (const runId of finished.keys()) forget(runId);
     },
   };
 }
+
+const waitsForOthers = ({ watchers, result, isWritten }: Stream): boolean =>
+  watchers.size > 0 && result === null && !isWritten;
+
+const isUnused = ({ watchers, result }: Stream): boolean => watchers.size === 0 && result === null;
 
 /** Wakes the watchers once for everything that happens in this turn of the event loop. */
 function wake(stream: Stream): void {

@@ -3,12 +3,16 @@ import type { NewRunEvent, RunEvent, RunResult } from "../domain/run.ts";
 /** Carries the events of a run from the worker that produces them to every client that watches. */
 export interface RunBus {
   /**
-   * Opens the stream of one attempt of a run. Events of earlier attempts stay before those of this one,
-   * and their numbers are lower even if this process has never seen them.
+   * Opens the stream of one attempt of a run, to be written by this process until it ends or releases it.
+   * Events of earlier attempts stay before those of this one, and their numbers are lower even if this
+   * process has never seen them.
    */
   begin(runId: string, attempt: number): void;
 
   append(runId: string, events: readonly NewRunEvent[]): void;
+
+  /** Gives up writing a stream without its end: somebody else executes the run now, or nobody. */
+  release(runId: string): void;
 
   /** Marks the stream complete: readers finish after the last event. A second end changes nothing. */
   end(runId: string, result: RunResult): void;
@@ -29,10 +33,13 @@ export interface RunBus {
   /** The result of a run that ended a short while ago; null when it goes on, or is forgotten. */
   findResult(runId: string): RunResult | null;
 
-  /** Whether someone waits for the run and it has not ended, as far as this process knows. */
+  /**
+   * Whether someone waits for the run whose end has to come from elsewhere: it has not ended, as far as this
+   * process knows, and this process does not write its stream.
+   */
   isWatched(runId: string): boolean;
 
-  /** Runs that someone waits for and that have not ended, as far as this process knows. */
+  /** All such runs. */
   watchedRuns(): readonly string[];
 }
 

@@ -1,6 +1,6 @@
 import { registerHooks } from "node:module";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 
 /** LangGraph and what must be the same copy as it: its classes are told apart with `instanceof`. */
 const SHARED = /^@langchain\/(langgraph|langgraph-checkpoint|core)(\/|$)/;
@@ -46,6 +46,3 @@ function langGraphOf(project: string): string | null {
     return null;
   }
 }
-
-/** Path of the LangGraph that this process uses, for messages. */
-export const langGraphLocation = (): string => fileURLToPath(import.meta.resolve("@langchain/langgraph"));

@@ -43,6 +43,25 @@ export async function insertAssistant(
   return rows[0] ?? null;
 }
 
+/** Renews the description of an assistant that is as it was made; one that was changed keeps its own. */
+export async function updateFirstDescription(
+  db: Queryable,
+  assistantId: string,
+  description: string | null,
+): Promise<void> {
+  await db.query(
+    `with renewed as (
+       update assistants set description = $2, updated_at = now()
+        where assistant_id = $1 and version = 1 and description is distinct from $2
+       returning assistant_id, version)
+     update assistant_versions versions set description = $2
+       from renewed
+      where versions.assistant_id = renewed.assistant_id
+        and versions.version = renewed.version`,
+    [assistantId, description],
+  );
+}
+
 /** Finds an assistant that one of the owners has. */
 export async function findAssistant(
   db: Queryable,

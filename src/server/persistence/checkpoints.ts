@@ -35,7 +35,8 @@ export async function deleteCheckpointsOfThread(tx: Queryable, threadId: string)
 /** Deletes what a run has written to a thread that was deleted under it. */
 export async function deleteCheckpointsOfMissingThread(db: Queryable, threadId: string): Promise<void> {
   await db.query(
-    `with thread as (select $1 as id where not exists (select 1 from threads where thread_id = $1::uuid)),
+    `with thread as (
+            select $1::text as id where not exists (select 1 from threads where thread_id = $1::text::uuid)),
           blobs as (delete from checkpoint_blobs using thread where thread_id = thread.id),
           writes as (delete from checkpoint_writes using thread where thread_id = thread.id)
      delete from checkpoints using thread where thread_id = thread.id`,

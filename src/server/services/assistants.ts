@@ -22,6 +22,7 @@ import {
   listAssistants,
   listAssistantVersions as listVersionRows,
   updateAssistantToVersion,
+  updateFirstDescription,
 } from "../persistence/assistants.ts";
 import type { Database, Queryable } from "../persistence/database.ts";
 
@@ -33,11 +34,12 @@ interface Deps {
 /** Whose assistants a caller may use: its own and those of the server. */
 export const assistantOwners = (caller: Caller): readonly string[] => [caller.identity, SYSTEM_OWNER];
 
-/** Makes the default assistant of every graph, and renews the description of those that exist. */
+/** Makes the default assistant of every graph, and renews the description of those that nobody has changed. */
 export async function ensureDefaultAssistants({ db, engine }: Deps): Promise<void> {
   for (const { graph_id, description } of engine.graphs) {
-    await insertAssistant(db, SYSTEM_OWNER, {
-      assistant_id: defaultAssistantId(graph_id),
+    const assistant_id = defaultAssistantId(graph_id);
+    const made = await insertAssistant(db, SYSTEM_OWNER, {
+      assistant_id,
       graph_id,
       name: graph_id,
       description,
@@ -45,6 +47,7 @@ export async function ensureDefaultAssistants({ db, engine }: Deps): Promise<voi
       context: {},
       metadata: { created_by: "system" },
     });
+    if (made === null) await updateFirstDescription(db, assistant_id, description);
   }
 }
 

@@ -12,10 +12,12 @@ import {
   renewLeases,
 } from "../../../src/server/persistence/leases.ts";
 import { findRun, requestCancel } from "../../../src/server/persistence/runs.ts";
-import { testDatabase } from "../../support/database.ts";
+import { sharedDatabase } from "../../support/database.ts";
 import { givenRun, givenThread, OWNER } from "../../support/runs.ts";
 
 const LONG_MS = 60_000;
+
+const database = sharedDatabase();
 
 const claim = (db: Database, workerId: string, { leaseMs = LONG_MS, limit = 10 } = {}) =>
   claimRuns(db, { workerId, leaseMs, limit });
@@ -39,7 +41,7 @@ async function loseLease(db: Database, run: ClaimedRun): Promise<void> {
 
 describe("claiming", () => {
   test("takes the oldest runs, of each thread the first, and no more than asked for", async () => {
-    const db = await testDatabase();
+    const db = database();
     const threads = [await givenThread(db), await givenThread(db), await givenThread(db)];
     const runs = [];
     for (const thread of [0, 0, 1, 2]) runs.push(await givenRun(db, threads[thread] ?? ""));
@@ -50,7 +52,7 @@ describe("claiming", () => {
   });
 
   test("tells the worker what it holds", async () => {
-    const db = await testDatabase();
+    const db = database();
     const thread_id = await givenThread(db);
     const { run_id, kwargs } = await givenRun(db, thread_id, { delete_thread: true });
     expect(await claimOne(db, "worker")).toMatchObject({
@@ -66,7 +68,7 @@ describe("claiming", () => {
   });
 
   test("keeps the order of the queue within a thread", async () => {
-    const db = await testDatabase();
+    const db = database();
     const threadId = await givenThread(db);
     const queued = [];
     for (let count = 0; count < 4; count++) queued.push((await givenRun(db, threadId)).run_id);
@@ -80,7 +82,7 @@ describe("claiming", () => {
   });
 
   test("does not take a run before its time, nor hold up those behind it", async () => {
-    const db = await testDatabase();
+    const db = database();
     const threadId = await givenThread(db);
     const later = await givenRun(db, threadId, { delaySeconds: 60 });
     const now = await givenRun(db, threadId);
@@ -94,7 +96,7 @@ describe("claiming", () => {
   });
 
   test("of many workers at once lets one have a thread at a time", async () => {
-    const db = await testDatabase();
+    const db = database();
     const threadId = await givenThread(db);
     for (let count = 0; count < 6; count++) await givenRun(db, threadId);
 
@@ -111,7 +113,7 @@ describe("claiming", () => {
   });
 
   test("of many workers at once gives each run to one of them", async () => {
-    const db = await testDatabase();
+    const db = database();
     for (let count = 0; count < 20; count++) await givenRun(db, await givenThread(db));
     const claims = await Promise.all(
       Array.from({ length: 5 }, (_, index) => claim(db, `worker ${index}`, { limit: 20 })),
@@ -122,7 +124,7 @@ describe("claiming", () => {
   });
 
   test("two running runs on one thread are impossible, whatever a statement tries", async () => {
-    const db = await testDatabase();
+    const db = database();
     const threadId = await givenThread(db);
     await givenRun(db, threadId);
     await claimOne(db, "worker");
@@ -149,7 +151,7 @@ describe("a worker whose lease was lost", () => {
   ];
 
   test.each(writes)("cannot %s while the run waits for another worker", async (_, write) => {
-    const db = await testDatabase();
+    const db = database();
     await givenRun(db, await givenThread(db));
     const run = await claimOne(db, "worker");
     await loseLease(db, run);
@@ -161,7 +163,7 @@ describe("a worker whose lease was lost", () => {
     "cannot %s once another worker has the run, or itself in a later attempt",
     async (_, write) => {
       for (const next of ["other worker", "worker"]) {
-        const db = await testDatabase();
+        const db = database();
         await givenRun(db, await givenThread(db));
         const lost = await claimOne(db, "worker");
         await loseLease(db, lost);
@@ -177,7 +179,7 @@ describe("a worker whose lease was lost", () => {
   );
 
   test("cannot renew a lease that is over, even if nobody has taken the run yet", async () => {
-    const db = await testDatabase();
+    const db = database();
     await givenRun(db, await givenThread(db));
     await claimOne(db, "worker", { leaseMs: 1 });
     await sleep(5);
@@ -187,7 +189,7 @@ describe("a worker whose lease was lost", () => {
 
 describe("renewing", () => {
   test("renews what the worker holds, all at once, and tells what was asked of it", async () => {
-    const db = await testDatabase();
+    const db = database();
     for (let count = 0; count < 3; count++) await givenRun(db, await givenThread(db));
     const [first, second] = await claim(db, "worker", { limit: 2 });
     const [others] = await claim(db, "other");
@@ -205,7 +207,7 @@ describe("renewing", () => {
 
 describe("a lease that is over", () => {
   test("is found, and its run released once", async () => {
-    const db = await testDatabase();
+    const db = database();
     const { run_id, thread_id } = await givenRun(db, await givenThread(db));
     await givenRun(db, await givenThread(db));
     await claim(db, "worker", { leaseMs: 1, limit: 1 });
@@ -220,7 +222,7 @@ describe("a lease that is over", () => {
   });
 
   test("counts as a crash, and handing a run back does not", async () => {
-    const db = await testDatabase();
+    const db = database();
     await givenRun(db, await givenThread(db));
     const first = await claimOne(db, "worker");
     expect(await handBackRun(db, first)).toBe(true);
@@ -233,14 +235,14 @@ describe("a lease that is over", () => {
   });
 
   test("that was renewed after all is not released", async () => {
-    const db = await testDatabase();
+    const db = database();
     const { run_id } = await givenRun(db, await givenThread(db));
     await claimOne(db, "worker");
     expect(await releaseExpiredRun(db, run_id, "pending")).toBe(false);
   });
 
   test("a server that is the only one ends all leases of those before it", async () => {
-    const db = await testDatabase();
+    const db = database();
     await givenRun(db, await givenThread(db));
     await claimOne(db, "worker");
     expect(await listExpiredRuns(db, 10)).toEqual([]);
@@ -250,7 +252,7 @@ describe("a lease that is over", () => {
 });
 
 test("a run that is handed back is claimed again before those behind it", async () => {
-  const db = await testDatabase();
+  const db = database();
   const threadId = await givenThread(db);
   const { run_id } = await givenRun(db, threadId);
   await givenRun(db, threadId);

@@ -11,13 +11,15 @@ import {
   requestCancel,
 } from "../../../src/server/persistence/runs.ts";
 import { updateThreadOutcome } from "../../../src/server/persistence/threads.ts";
-import { testDatabase } from "../../support/database.ts";
+import { sharedDatabase } from "../../support/database.ts";
 import { givenRun, givenThread, OWNER } from "../../support/runs.ts";
+
+const database = sharedDatabase();
 
 const CLAIM = { workerId: "worker", leaseMs: 60_000, limit: 1 };
 
 test("a run is found by its owner, on its thread or on whichever it is", async () => {
-  const db = await testDatabase();
+  const db = database();
   const run = await givenRun(db, await givenThread(db), { metadata: { a: 1 } });
   expect(await findRun(db, OWNER, run.thread_id, run.run_id)).toEqual(run);
   expect(await findRun(db, OWNER, null, run.run_id)).toEqual(run);
@@ -37,7 +39,7 @@ test("a run is found by its owner, on its thread or on whichever it is", async (
 });
 
 test("runs are listed newest first, in pages, and by status", async () => {
-  const db = await testDatabase();
+  const db = database();
   const threadId = await givenThread(db);
   const ids = [];
   for (let count = 0; count < 3; count++) ids.unshift((await givenRun(db, threadId)).run_id);
@@ -51,7 +53,7 @@ test("runs are listed newest first, in pages, and by status", async () => {
 });
 
 test("a pending run can be ended, and only that one", async () => {
-  const db = await testDatabase();
+  const db = database();
   const threadId = await givenThread(db);
   const { run_id } = await givenRun(db, threadId, { delete_thread: true });
   expect(await requestCancel(db, run_id, "interrupt")).toBe(false);
@@ -65,7 +67,7 @@ test("a pending run can be ended, and only that one", async () => {
 });
 
 test("a running run can be asked to stop, and only that one", async () => {
-  const db = await testDatabase();
+  const db = database();
   const { run_id } = await givenRun(db, await givenThread(db));
   const [run] = await claimRuns(db, CLAIM);
   if (run === undefined) throw new Error("there was nothing to claim");
@@ -76,7 +78,7 @@ test("a running run can be asked to stop, and only that one", async () => {
 });
 
 test("of some runs, those that ended or are gone are told, with what their threads look like", async () => {
-  const db = await testDatabase();
+  const db = database();
   const ended = await givenRun(db, await givenThread(db));
   const gone = await givenRun(db, await givenThread(db));
   const waiting = await givenRun(db, await givenThread(db));
@@ -103,7 +105,7 @@ test("of some runs, those that ended or are gone are told, with what their threa
 });
 
 test("a status or strategy that is not known is impossible", async () => {
-  const db = await testDatabase();
+  const db = database();
   const { run_id } = await givenRun(db, await givenThread(db));
   for (const [column, constraint] of [
     ["status", "runs_status_known"],

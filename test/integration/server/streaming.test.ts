@@ -20,6 +20,8 @@ const server = sharedServer({
     nested: "nested.ts:graph",
     mounted: "nested.ts:mounted",
     tools: "tools.ts:graph",
+    react: "tools.ts:agent",
+    delegating: "tools.ts:delegating",
     failing: "failing.ts:graph",
     burst: "burst.ts:graph",
     slow: "slow.ts:graph",
@@ -261,6 +263,14 @@ describe("stream modes", () => {
       });
     });
 
+    test("in a tool, it names the call", async () => {
+      const frames = await stream("delegating", { stream_mode: "lifecycle" });
+      const ofCall = frames.filter(
+        ({ data }) => (data as { tool_call_id?: string }).tool_call_id === "call_1",
+      );
+      expect(ofCall.map(({ data }) => (data as { event: string }).event)).toEqual(["started", "completed"]);
+    });
+
     test("a graph without subgraphs has none, and nothing else of them is streamed", async () => {
       expect(namesOf(await stream("steps", { stream_mode: "lifecycle" }))).toEqual(["metadata", "end"]);
       const names = withoutNamespace(await stream("mounted", { stream_mode: ["lifecycle", "updates"] }));
@@ -283,6 +293,15 @@ describe("stream modes", () => {
     expect(response.status).toBe(422);
     expect(await response.text()).toContain("stream_mode");
   });
+});
+
+test("an agent of LangChain streams its tokens, its tool calls and its state", async () => {
+  const frames = await stream("react", { stream_mode: ["messages-tuple", "tools", "values"] });
+  const tokens = dataOf(frames, "messages") as [{ type: string; content: string }][];
+  expect(tokens.map(([{ content }]) => content)).toEqual(["", "sunny", "It is ", "sunny"]);
+  expect(dataOf(frames, "tools")).toMatchObject([{ event: "on_tool_start" }, { event: "on_tool_end" }]);
+  const last = dataOf(frames, "values").at(-1) as { messages: { type: string }[] };
+  expect(last.messages.map(({ type }) => type)).toEqual(["human", "ai", "tool", "ai"]);
 });
 
 describe("subgraphs", () => {

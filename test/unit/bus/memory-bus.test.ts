@@ -30,6 +30,27 @@ test("a run that goes on is kept, however long it takes", async () => {
   expect((await reading).flat()).toHaveLength(1);
 });
 
+test("what was written of a run that went elsewhere is forgotten, unless it comes back or someone still reads", async () => {
+  const bus = memoryBus({ retentionMs: 20 });
+  const leaving = new AbortController();
+  for (const runId of ["gone", "back", "read"]) {
+    bus.begin(runId, 1);
+    bus.append(runId, [event(1)]);
+    bus.release(runId);
+  }
+  bus.begin("back", 2);
+  const reading = readBatches(bus, "read", { signal: leaving.signal });
+  await sleep(60);
+  bus.append("read", [event(2)]);
+  await settle();
+  leaving.abort();
+  expect((await reading).flat()).toHaveLength(2);
+  bus.end("back", SUCCESS);
+  bus.end("gone", SUCCESS);
+  expect((await readBatches(bus, "back")).flat()).toHaveLength(1);
+  expect(await readBatches(bus, "gone")).toEqual([]);
+});
+
 test("when finished runs take too much memory, the oldest are forgotten first", () => {
   const bus = memoryBus({ maxRetainedBytes: 250 });
   for (const runId of ["first", "second", "third"]) {

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { readUserAgent } from "../../../src/config/user-agent.ts";
 import {
   installDependencies,
@@ -41,6 +41,9 @@ test("only npm needs -- before the arguments of a script", () => {
   expect(toRunCommand("pnpm", "chat", '"hi"')).toBe('pnpm chat "hi"');
   expect(toRunCommand("npm", "dev")).toBe("npm run dev");
 });
+
+// The tests may themselves be run by a silent npm, whose settings reach those that it starts.
+beforeEach(() => vi.stubEnv("npm_config_loglevel", "notice"));
 
 test("an install runs in the project and passes on what it prints", async () => {
   const directory = await tempDirectory();

@@ -55,10 +55,17 @@ type Outcome = RunResult["status"] | "handed_back" | "rolled_back" | "lost";
  * @returns what became of it; `lost` means that nothing was written to its rows
  */
 export async function executeRun(deps: Deps, run: ClaimedRun, signals: StreamSignals): Promise<Outcome> {
-  const outcome = await execute(deps, run, signals);
-  // If it was lost with its thread, the graph may have written to that since.
-  if (outcome === "lost") await deleteCheckpointsOfMissingThread(deps.db, run.thread_id);
-  return outcome;
+  const { db, bus, wakeUps } = deps;
+  try {
+    const outcome = await execute(deps, run, signals);
+    // If it was lost with its thread, the graph may have written to that since.
+    if (outcome === "lost") await deleteCheckpointsOfMissingThread(db, run.thread_id);
+    return outcome;
+  } finally {
+    bus.release(run.run_id);
+    // Its end, if that has come from elsewhere, was not looked at before.
+    if (bus.isWatched(run.run_id)) wakeUps.runsEnded([run.run_id]);
+  }
 }
 
 async function execute(deps: Deps, run: ClaimedRun, signals: StreamSignals): Promise<Outcome> {

@@ -17,6 +17,8 @@ export async function settleWatchedRuns({ db, bus }: Deps): Promise<void> {
   const watched = bus.watchedRuns();
   if (watched.length === 0) return;
   for (const run of await listEndedRuns(db, watched)) {
+    // Meanwhile this process may have begun it, and then knows its end better: the rows may be gone with it.
+    if (!bus.isWatched(run.run_id)) continue;
     const result = toResult(run);
     bus.append(run.run_id, [toEndEvent(run.run_id, result)]);
     bus.end(run.run_id, result);

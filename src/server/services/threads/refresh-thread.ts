@@ -11,7 +11,7 @@ interface Deps {
 }
 
 /**
- * Copies the latest state to the thread's row, after a run was cancelled that no worker had: a thread whose
+ * Copies the latest state to the row of a thread after a run that did not leave its outcome there: a thread whose
  * run was rolled back is again what it was before it; one whose run was interrupted is idle, although it has
  * a next step, unless it asked something. A busy thread is left to its run.
  */
