@@ -2,6 +2,9 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    // Much of the time a test waits for Postgres or a process, so two workers pay off even on two cores, of
+    // which vitest would leave one idle.
+    maxWorkers: 2,
     // LangChain reads it when it is loaded; see src/server/main.ts for why it must be off.
     env: { LANGCHAIN_CALLBACKS_BACKGROUND: "false" },
     projects: [
