@@ -20,6 +20,7 @@ export interface DatabaseRequest extends ProjectRequest {
 interface Target {
   /** Null: the project's own, in .aegra. */
   readonly databaseUrl: string | null;
+  readonly postgresImage: string | null;
   readonly projectRoot: string;
 }
 
@@ -53,12 +54,18 @@ export async function withProjectDatabase<T>(
 
 async function findTarget({ databaseUrl, cwd, configFile, envFiles }: DatabaseRequest): Promise<Target> {
   const variables = copyEnvironment();
-  const known = databaseUrl ?? readEnvironment(variables).databaseUrl;
-  if (known !== null) return { databaseUrl: known, projectRoot: cwd };
+  const { postgresImage, ...given } = readEnvironment(variables);
+  const known = databaseUrl ?? given.databaseUrl;
+  if (known !== null) return { databaseUrl: known, postgresImage, projectRoot: cwd };
 
   const config = await loadConfig({ cwd, configFile });
   loadEnvFiles(config, [...envFiles], variables);
-  return { databaseUrl: readEnvironment(variables).databaseUrl, projectRoot: config.root };
+  const environment = readEnvironment(variables);
+  return {
+    databaseUrl: environment.databaseUrl,
+    postgresImage: environment.postgresImage,
+    projectRoot: config.root,
+  };
 }
 
 const rejectOnStop = async ({ requested }: StopRequests): Promise<never> => {

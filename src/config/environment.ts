@@ -96,6 +96,11 @@ const EnvironmentSchema = z.object({
     aliases: ["LOG_JSON"],
     description: "How log lines look: json or pretty (LOG_JSON: true or false).",
   }),
+  postgresImage: optional(text("the name of an image"), {
+    name: "AEGRA_POSTGRES_IMAGE",
+    description:
+      "Image of the Postgres that `aegra dev` runs in Docker; pgvector/pgvector:pg17 unless given.",
+  }),
   corsAllowOrigins: optional(list("a comma separated list of origins"), {
     name: "CORS_ALLOW_ORIGINS",
     description: "Origins that may call the server, separated by commas; wins over http.cors.allow_origins.",

@@ -13,8 +13,8 @@ export interface DevDatabaseOptions {
   readonly projectRoot: string;
   /** A server that is already there: used as it is, neither started nor stopped. */
   readonly databaseUrl: string | null;
-  /** Image of the container that is used when there is no embedded Postgres. */
-  readonly postgresImage?: string;
+  /** Image of the container that is used when there is no embedded Postgres; null takes one with pgvector. */
+  readonly postgresImage?: string | null;
   /** Where this project will be served; told to whoever tries to start it a second time. */
   readonly serverUrl?: string;
   /** Aborting stops what has been started so far and rejects with the signal's reason. */

@@ -17,6 +17,8 @@ export interface DevPlan {
   readonly config: Config;
   /** Null: the project's own. */
   readonly databaseUrl: string | null;
+  /** What a container for it is made of; null for the usual image. */
+  readonly postgresImage: string | null;
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
@@ -38,6 +40,7 @@ export async function planDev(request: DevRequest): Promise<DevPlan> {
   return {
     config,
     databaseUrl: request.databaseUrl ?? environment.databaseUrl,
+    postgresImage: environment.postgresImage,
     host: request.host ?? environment.host ?? "127.0.0.1",
     port: request.port ?? environment.port ?? DEFAULT_PORT,
     settingsFiles: [config.file, ...config.envFiles, ...request.envFiles],

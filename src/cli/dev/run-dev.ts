@@ -42,13 +42,14 @@ export async function runDev(options: DevOptions): Promise<void> {
 
 /** @returns null when it was asked to stop meanwhile */
 async function openDatabase(
-  { config, databaseUrl, host, port }: DevPlan,
+  { config, databaseUrl, postgresImage, host, port }: DevPlan,
   { stop, status }: DevOptions,
 ): Promise<DevDatabase | null> {
   try {
     return await openDevDatabase({
       projectRoot: config.root,
       databaseUrl,
+      postgresImage,
       signal: stop,
       onProgress: status,
       ...(port === 0 ? {} : { serverUrl: `http://${host}:${port}` }),

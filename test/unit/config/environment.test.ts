@@ -28,6 +28,7 @@ test("an empty environment gives the defaults", () => {
     resumableTtlMs: 120_000,
     logLevel: "info",
     logFormat: null,
+    postgresImage: null,
     corsAllowOrigins: null,
   });
 });
@@ -48,6 +49,7 @@ test("every variable is read", () => {
     RESUMABLE_STREAM_TTL_SECONDS: "5",
     LOG_LEVEL: "WARN",
     AEGRA_LOG_FORMAT: "Pretty",
+    AEGRA_POSTGRES_IMAGE: "postgres:18",
     CORS_ALLOW_ORIGINS: "https://a.example, https://b.example,",
   });
 
@@ -66,6 +68,7 @@ test("every variable is read", () => {
     resumableTtlMs: 5000,
     logLevel: "warn",
     logFormat: "pretty",
+    postgresImage: "postgres:18",
     corsAllowOrigins: ["https://a.example", "https://b.example"],
   });
 });
