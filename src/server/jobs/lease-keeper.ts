@@ -22,7 +22,7 @@ export interface LeaseKeeper extends Disposable {
  * Renews the leases of all runs of a worker with one statement, at a third of their length, and learns from
  * its answer which runs are to be cancelled and which were lost.
  *
- * When renewing fails for so long that the leases must have expired, the runs are stopped here: another
+ * When renewing has not succeeded for so long that the leases must have expired, the runs are stopped here: another
  * worker may have them.
  */
 export function createLeaseKeeper(
@@ -65,14 +65,17 @@ export function createLeaseKeeper(
     })()
       .catch((error: unknown) => {
         log.warn({ err: error, runs: held.size }, "could not renew leases");
-        loseExpired();
       })
       .finally(() => {
         renewing = null;
       });
   };
 
-  const heartbeat = setInterval(check, leaseMs / 3);
+  const heartbeat = setInterval(() => {
+    // Looked at here and not where renewing fails: a database that does not answer makes nothing fail.
+    loseExpired();
+    check();
+  }, leaseMs / 3);
 
   return {
     hold({ run_id, attempt, cancel_requested }) {

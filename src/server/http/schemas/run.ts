@@ -69,10 +69,7 @@ const Command = z
   })
   .transform(({ lg_name: _, graph: __, ...command }) => command);
 
-const InterruptAt = z.union(
-  [z.literal("*"), z.array(z.string()).transform((nodes) => nodes)],
-  "expected '*' or a list of nodes",
-);
+const InterruptAt = z.union([z.literal("*"), z.array(z.string())], "expected '*' or a list of nodes");
 const StreamModes = z.union(
   [StreamMode, z.array(StreamMode)],
   `expected one or a list of ${STREAM_MODES.join(", ")}`,

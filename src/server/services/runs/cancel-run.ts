@@ -33,17 +33,18 @@ export interface CancelRun {
  * Asks for a run to be stopped. One that is still waiting ends at once; one that is running ends as soon as
  * its worker, which may be in another process, has stopped the graph. A finished run stays as it is.
  *
+ * @returns false when it had finished already
  * @throws DomainError `not_found`
  */
 export async function cancelRun(
   deps: Deps,
   caller: Caller,
   { thread_id, run_id, action }: CancelRun,
-): Promise<void> {
+): Promise<boolean> {
   const { db, wakeUps } = deps;
   const run = await findRun(db, caller.identity, thread_id, run_id);
   if (run === null) throw notFound("Run", run_id);
-  if (isFinished(run.status)) return;
+  if (isFinished(run.status)) return false;
   const ended = await db.transaction(async (tx) => {
     await lockThread(tx, run.thread_id);
     const ended = await cancelUnfinishedRun(tx, run_id, action);
@@ -53,6 +54,7 @@ export async function cancelRun(
   if (ended?.has_begun) await refreshThread(deps, run.thread_id, action);
   wakeUps.cancelRequested([run_id]);
   wakeUps.runsEnded([run_id]);
+  return true;
 }
 
 /** The same and waits until the run has ended, or `signal` aborts. */
@@ -62,13 +64,14 @@ export async function cancelRunAndWait(
   cancel: CancelRun,
   signal: AbortSignal,
 ): Promise<void> {
-  const { db } = deps;
-  const run = await findRun(db, caller.identity, cancel.thread_id, cancel.run_id);
-  if (run === null) throw notFound("Run", cancel.run_id);
-  if (isFinished(run.status)) return;
-  const ended = bus.waitForEnd(cancel.run_id, signal);
-  await cancelRun(deps, caller, cancel);
-  await ended;
+  const settled = new AbortController();
+  // Before the request: the end may come while that is still on its way.
+  const ended = bus.waitForEnd(cancel.run_id, AbortSignal.any([signal, settled.signal]));
+  try {
+    if (await cancelRun(deps, caller, cancel)) await ended;
+  } finally {
+    settled.abort();
+  }
 }
 
 /**

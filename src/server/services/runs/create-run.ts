@@ -63,7 +63,7 @@ export async function createRun(
     const threadId = await lockOrInsertThread(tx, caller, request);
     await requireForkPoint(tx, threadId, request.checkpoint);
     const cancelled = await makeWay(tx, threadId, request.multitask_strategy);
-    const newRun = toNewRun(assistant, threadId, request);
+    const newRun = toNewRun(assistant, threadId, { ...request, context });
     const run = await insertRun(tx, caller.identity, newRun);
     await updateThreadBusy(tx, threadId, {
       metadata: { graph_id: assistant.graph_id, assistant_id: assistant.assistant_id },
@@ -138,6 +138,7 @@ async function makeWay(
   return unfinished;
 }
 
+/** @param request with its context already merged with the assistant's */
 function toNewRun(assistant: Assistant, threadId: string, request: RunCreate): NewRun {
   const run_id = newId();
   const { checkpoint, config, metadata, thread_id, multitask_strategy, after_seconds, on_completion } =
@@ -165,7 +166,7 @@ function toNewRun(assistant: Assistant, threadId: string, request: RunCreate): N
         config: { ...config, configurable: { ...config.configurable, ...checkpoint } },
         metadata,
       }),
-      context: mergeContext(assistant, request.context),
+      context: request.context,
       stream_mode: request.stream_mode,
       stream_subgraphs: request.stream_subgraphs,
       stream_resumable: request.stream_resumable,
