@@ -23,25 +23,23 @@ export function useLangGraphOf(projectRoot: string): void {
       const importer = context.parentURL ?? "";
       const isOurs = importer.startsWith(OWN_FILES) || importer.startsWith(SAVER_FILES);
       if (!isOurs || !SHARED.test(specifier)) return nextResolve(specifier, context);
-      for (const parentURL of [project, langGraphOf(project)]) {
-        try {
-          if (parentURL !== null) return nextResolve(specifier, { ...context, parentURL });
-        } catch {
-          // Not there: the next candidate, or our own copy, is the answer.
-        }
-      }
-      return nextResolve(specifier, context);
+      const from = (parentURL: string) => nextResolve(specifier, { ...context, parentURL });
+      // With pnpm the project may see LangGraph only, and LangGraph the others.
+      const langGraph = () => nextResolve("@langchain/langgraph", { ...context, parentURL: project }).url;
+      return (
+        foundOrNull(() => from(project)) ??
+        foundOrNull(() => from(langGraph())) ??
+        // Named again: Node has put the places that were tried into `context`.
+        from(importer)
+      );
     },
   });
 }
 
-/**
- * Where the project's LangGraph lies. With pnpm the checkpoint package can be found from there only.
- * @returns null when the project has none
- */
-function langGraphOf(project: string): string | null {
+/** @returns null when it is not there: the next place, or our own copy, is the answer then */
+function foundOrNull<T>(resolve: () => T): T | null {
   try {
-    return import.meta.resolve("@langchain/langgraph", project);
+    return resolve();
   } catch {
     return null;
   }
