@@ -37,6 +37,8 @@ test("a run that was in flight when everything was killed is finished after the 
   const { thread_id } = await first.client.threads.create();
   const { run_id } = await first.client.runs.create(thread_id, "agent", {
     input: { messages: [{ role: "user", content: "count me once" }] },
+    // Each step is saved before the next begins. By default that overlaps, and a kill in between repeats the step.
+    durability: "sync",
   });
   await waitUntil(async () => (await effects().catch((): string[] => [])).includes("second"));
   await first.kill();
