@@ -17,14 +17,14 @@ export function upgradeDatabase(
   { lockTimeoutMs = LOCK_TIMEOUT_MS }: { readonly lockTimeoutMs?: number } = {},
 ): Promise<string[]> {
   return withMigrationLock(databaseUrl, { lockTimeoutMs }, async (client) => {
-    const applied = await runMigrations(client);
     const pool = new pg.Pool({ connectionString: databaseUrl, max: 1 });
     try {
       await migrateLangGraphTables(pool, databaseUrl);
     } finally {
       await pool.end();
     }
-    return applied;
+    // Afterwards, since they add to LangGraph's tables.
+    return runMigrations(client);
   });
 }
 

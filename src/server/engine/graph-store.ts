@@ -9,13 +9,20 @@ import {
   type SearchOperation,
 } from "@langchain/langgraph-checkpoint";
 import type { JsonObject } from "../domain/json.ts";
-import type { StoreItem } from "../domain/store-item.ts";
+import type { ItemIndex, StoreItem } from "../domain/store-item.ts";
 import { toJson } from "./to-json.ts";
 
 /** The store's operations as the server has them, for graphs and clients alike. */
 export interface StoreOperations {
   get(namespace: readonly string[], key: string): Promise<StoreItem | null>;
-  put(namespace: readonly string[], key: string, value: JsonObject): Promise<void>;
+  put(item: {
+    readonly namespace: readonly string[];
+    readonly key: string;
+    readonly value: JsonObject;
+    readonly index: ItemIndex;
+    /** Minutes; null takes the configured default. */
+    readonly ttl: number | null;
+  }): Promise<void>;
   delete(namespace: readonly string[], key: string): Promise<void>;
   search(search: {
     readonly prefix: readonly string[];
@@ -33,7 +40,7 @@ export interface StoreOperations {
   }): Promise<readonly (readonly string[])[]>;
 }
 
-/** The store that graphs see as `config.store`. */
+/** The store that graphs see as `config.store`, which LangGraph wraps; see repair-batched-store.ts. */
 export function createGraphStore(operations: StoreOperations): BaseStore {
   return new GraphStore(operations);
 }
@@ -66,10 +73,16 @@ class GraphStore extends BaseStore {
     return item === null ? null : toItem(item);
   }
 
-  #put({ namespace, key, value }: PutOperation): Promise<void> {
+  #put({ namespace, key, value, index }: PutOperation): Promise<void> {
     return value === null
       ? this.#operations.delete(namespace, key)
-      : this.#operations.put(namespace, key, toJson(value) as JsonObject);
+      : this.#operations.put({
+          namespace,
+          key,
+          value: toJson(value) as JsonObject,
+          index: index ?? null,
+          ttl: null,
+        });
   }
 
   async #search({ namespacePrefix, filter, query, limit, offset }: SearchOperation): Promise<Item[]> {

@@ -1,9 +1,4 @@
-import {
-  type AIMessageChunk,
-  type BaseMessage,
-  isAIMessageChunk,
-  isBaseMessage,
-} from "@langchain/core/messages";
+import { type BaseMessage, type BaseMessageChunk, isBaseMessage } from "@langchain/core/messages";
 import type { StreamMode as GraphStreamMode } from "@langchain/langgraph";
 import { isCheckpointEnvelope } from "@langchain/langgraph/web";
 import { isJsonObject, type JsonObject } from "../domain/json.ts";
@@ -109,21 +104,28 @@ function withoutInternals(config: unknown): unknown {
 }
 
 /**
- * The older `messages` mode: each message so far on every token, and once more when it is complete.
- * Complete are those that reach the state, which is why `values` are asked for.
+ * The older `messages` mode: each message so far on every token, and once more when it is complete. Complete
+ * are those that nodes make without a model, and those that reach the state, which is why `values` are asked
+ * for. Where a message comes from is told before it.
  */
 function createMessageAccumulator(): (mode: GraphStreamMode, payload: unknown) => Payload[] {
-  const partial = new Map<string, AIMessageChunk>();
+  const partial = new Map<string, BaseMessageChunk>();
   const complete = new Set<string>();
 
-  const addToken = ([message, metadata]: [AIMessageChunk, JsonObject]): Payload[] => {
-    if (message.id === undefined || !isAIMessageChunk(message)) return [];
-    const before = partial.get(message.id);
+  const addMessage = ([message, metadata]: [BaseMessage, JsonObject]): Payload[] => {
+    const { id } = message;
+    if (id === undefined) return [];
+    const origin: Payload = ["messages/metadata", { [id]: { metadata } }];
+    const before = partial.get(id);
+    if (!isChunk(message)) {
+      if (complete.has(id)) return [];
+      complete.add(id);
+      const whole: Payload = ["messages/complete", [message]];
+      return before === undefined ? [origin, whole] : [whole];
+    }
     const after = before === undefined ? message : before.concat(message);
-    partial.set(message.id, after);
-    const begin: Payload[] =
-      before === undefined ? [["messages/metadata", { [message.id]: { metadata } }]] : [];
-    return [...begin, ["messages/partial", [after]]];
+    partial.set(id, after);
+    return [...(before === undefined ? [origin] : []), ["messages/partial", [after]]];
   };
 
   const addValues = (values: unknown): Payload[] => {
@@ -134,9 +136,13 @@ function createMessageAccumulator(): (mode: GraphStreamMode, payload: unknown) =
 
   return (mode, payload) => {
     if (mode === "values") return addValues(payload);
-    return mode === "messages" ? addToken(payload as [AIMessageChunk, JsonObject]) : [];
+    return mode === "messages" ? addMessage(payload as [BaseMessage, JsonObject]) : [];
   };
 }
+
+/** Not by its class, of which there may be two copies; LangChain's own test takes every message of a model for one. */
+const isChunk = (message: BaseMessage): message is BaseMessageChunk =>
+  "concat" in message && typeof message.concat === "function";
 
 function messagesOf(values: unknown): readonly BaseMessage[] {
   const messages = isJsonObject(values) ? values["messages"] : undefined;

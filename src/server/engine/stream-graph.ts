@@ -1,14 +1,9 @@
-import { Command, isGraphDrained, RunControl, Send } from "@langchain/langgraph";
-import {
-  type ClaimedRun,
-  type NewRunEvent,
-  type RunCommand,
-  RunDrained,
-  type RunGoto,
-} from "../domain/run.ts";
+import { isGraphDrained, RunControl } from "@langchain/langgraph";
+import { type ClaimedRun, type NewRunEvent, RunDrained } from "../domain/run.ts";
 import { toRunnableConfig } from "./checkpoint-config.ts";
 import type { GraphRegistry } from "./graph-registry.ts";
 import type { Graph } from "./load-graph.ts";
+import { requireOpenQuestions } from "./require-open-questions.ts";
 import {
   createEventTranslator,
   type GraphChunk,
@@ -17,6 +12,7 @@ import {
   toEvent,
   toGraphModes,
 } from "./stream-events.ts";
+import { toCommand } from "./to-command.ts";
 import type { TrackedSaver } from "./tracked-saver.ts";
 
 export interface StreamSignals {
@@ -54,6 +50,8 @@ export async function* streamGraph(
     { configurable: options.configurable, metadata: options.metadata },
     { accessContext: "threads.create_run", executionRuntime: { context: kwargs.context } },
   );
+
+  if (!resuming) await requireOpenQuestions(graph, run);
 
   const control = new RunControl();
   const onDrain = () => control.requestDrain("hand-back");
@@ -104,6 +102,9 @@ function toStreamOptions(
     },
     tags: [...(config.tags ?? [])],
     runId: run.run_id,
+    // Where nobody listens, LangChain leaves the messages of a model without an id. Then an update would carry
+    // none, and the state one that no client has seen before.
+    callbacks: [{}],
     durability,
     // Keys that are undefined would override what the graph was compiled with.
     ...(config.run_name !== undefined && { runName: config.run_name }),
@@ -155,15 +156,3 @@ async function* translate(
 /** A command wins over an input: clients that resume send both. */
 const toGraphInput = ({ kwargs }: ClaimedRun): unknown =>
   kwargs.command === null ? (kwargs.input ?? null) : toCommand(kwargs.command);
-
-function toCommand({ update, resume, goto }: RunCommand): Command {
-  const targets = goto === undefined || goto === null ? [] : [goto].flat();
-  return new Command({
-    ...(update !== undefined && update !== null && { update: update as Record<string, unknown> }),
-    ...(resume !== undefined && { resume }),
-    ...(targets.length > 0 && { goto: targets.map(toTarget) }),
-  });
-}
-
-const toTarget = (target: RunGoto): string | Send =>
-  typeof target === "string" ? target : new Send(target.node, target.input);

@@ -1,6 +1,11 @@
 import type { JsonObject } from "../domain/json.ts";
 import type { Page } from "../domain/page.ts";
-import { type FilterOperator, NAMESPACE_SEPARATOR, type StoreItem } from "../domain/store-item.ts";
+import {
+  type FilterOperator,
+  type ItemIndex,
+  NAMESPACE_SEPARATOR,
+  type StoreItem,
+} from "../domain/store-item.ts";
 import { createConditions, escapeLike } from "./conditions.ts";
 import type { Queryable } from "./database.ts";
 
@@ -10,19 +15,26 @@ import type { Queryable } from "./database.ts";
  * on a comparison of a field that is not a number in every item.
  */
 
-const ITEM = "namespace_path, key, value, created_at, updated_at";
+const ITEM = "namespace_path, key, value, created_at, updated_at, expires_at";
 const ALIVE = "(expires_at is null or expires_at > now())";
 
-type Row = Omit<StoreItem, "namespace"> & { readonly namespace_path: string };
+export interface StoredItem extends StoreItem {
+  /** Null for an item that stays. */
+  readonly expires_at: Date | null;
+}
 
-const toItem = ({ namespace_path, ...item }: Row): StoreItem => ({
+type Row = Omit<StoredItem, "namespace"> & { readonly namespace_path: string };
+
+const toItem = ({ namespace_path, ...item }: Row): StoredItem => ({
   ...item,
   namespace: namespace_path.split(NAMESPACE_SEPARATOR),
 });
 
 const toPath = (namespace: readonly string[]): string => namespace.join(NAMESPACE_SEPARATOR);
 
-export interface ItemTtl {
+export interface ItemSettings {
+  /** Kept for the search by meaning. */
+  readonly index: ItemIndex;
   /** Minutes from now until the item expires; null means never. */
   readonly ttlMinutes: number | null;
 }
@@ -30,14 +42,22 @@ export interface ItemTtl {
 export async function upsertItem(
   db: Queryable,
   item: Pick<StoreItem, "namespace" | "key" | "value">,
-  { ttlMinutes }: ItemTtl,
+  { index, ttlMinutes }: ItemSettings,
 ): Promise<void> {
   await db.query(
-    `insert into store (namespace_path, key, value, expires_at)
-     values ($1, $2, $3, now() + $4 * interval '1 minute')
+    `insert into store (namespace_path, key, value, index_fields, ttl_minutes, expires_at)
+     values ($1, $2, $3, $4, $5, now() + $5 * interval '1 minute')
      on conflict (namespace_path, key) do update
-        set value = excluded.value, expires_at = excluded.expires_at, updated_at = now()`,
-    [toPath(item.namespace), item.key, item.value, ttlMinutes],
+        set value = excluded.value, index_fields = excluded.index_fields,
+            ttl_minutes = excluded.ttl_minutes, expires_at = excluded.expires_at, updated_at = now()`,
+    [
+      toPath(item.namespace),
+      item.key,
+      item.value,
+      // As text: pg would make an array of Postgres of a list.
+      index === null ? null : JSON.stringify(index),
+      ttlMinutes,
+    ],
   );
 }
 
@@ -45,7 +65,7 @@ export async function findItem(
   db: Queryable,
   namespace: readonly string[],
   key: string,
-): Promise<StoreItem | null> {
+): Promise<StoredItem | null> {
   const { rows } = await db.query<Row>(
     `select ${ITEM} from store where namespace_path = $1 and key = $2 and ${ALIVE}`,
     [toPath(namespace), key],
@@ -54,17 +74,29 @@ export async function findItem(
   return row === undefined ? null : toItem(row);
 }
 
-/** Starts the time to live of an item that has one anew. */
-export async function updateItemExpiry(
+/**
+ * Starts the time to live of those items anew that have one. An item that is being written at the moment is
+ * left out: it gets its time from there, and two searches cannot wait for each other.
+ *
+ * @param defaultTtlMinutes for items that LangGraph put, of which it is not known how long they were to live;
+ *   null leaves those as they are
+ */
+export async function updateItemExpiries(
   db: Queryable,
-  namespace: readonly string[],
-  key: string,
-  { ttlMinutes }: ItemTtl,
+  items: readonly Pick<StoreItem, "namespace" | "key">[],
+  defaultTtlMinutes: number | null,
 ): Promise<void> {
   await db.query(
-    `update store set expires_at = now() + $3 * interval '1 minute'
-      where namespace_path = $1 and key = $2 and expires_at is not null`,
-    [toPath(namespace), key, ttlMinutes],
+    `with read as (
+       select namespace_path, key
+         from store join unnest($1::text[], $2::text[]) as wanted (namespace_path, key)
+              using (namespace_path, key)
+        where expires_at > now() and coalesce(ttl_minutes, $3::float) is not null
+          for update of store skip locked)
+     update store set expires_at = now() + coalesce(ttl_minutes, $3::float) * interval '1 minute'
+       from read
+      where store.namespace_path = read.namespace_path and store.key = read.key`,
+    [items.map(({ namespace }) => toPath(namespace)), items.map(({ key }) => key), defaultTtlMinutes],
   );
 }
 
@@ -82,14 +114,14 @@ export interface ItemSearch extends Page {
   /** Empty means everywhere. */
   readonly prefix: readonly string[];
   readonly conditions: readonly ItemCondition[];
-  /** Words that must occur in the value; null means any value. */
-  readonly query: string | null;
+  /** Each of them occurs in the value's text, in any case. */
+  readonly words: readonly string[];
 }
 
 const COMPARISONS: Partial<Record<FilterOperator, string>> = { $gt: ">", $gte: ">=", $lt: "<", $lte: "<=" };
 
 /** Items below a namespace, last changed first. */
-export async function listItems(db: Queryable, search: ItemSearch): Promise<StoreItem[]> {
+export async function listItems(db: Queryable, search: ItemSearch): Promise<StoredItem[]> {
   const conditions = createConditions();
   addPrefix(conditions, search.prefix);
   for (const { field, operator, operand } of search.conditions) {
@@ -104,7 +136,10 @@ export async function listItems(db: Queryable, search: ItemSearch): Promise<Stor
       conditions.add(`${column} ${comparison} ?::jsonb`, JSON.stringify(operand));
     }
   }
-  if (search.query !== null) conditions.add("value::text ilike ?", `%${escapeLike(search.query)}%`);
+  if (search.words.length > 0) {
+    const patterns = search.words.map((word) => `%${escapeLike(word)}%`);
+    conditions.add("value::text ilike all (?::text[])", patterns);
+  }
   const { rows } = await db.query<Row>(
     `select ${ITEM} from store ${conditions.where === "" ? "where" : `${conditions.where} and`} ${ALIVE}
       order by updated_at desc, namespace_path, key

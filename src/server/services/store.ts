@@ -4,8 +4,12 @@ import type { JsonObject } from "../domain/json.ts";
 import type { Page } from "../domain/page.ts";
 import {
   FILTER_OPERATORS,
+  type FoundItem,
+  type ItemIndex,
+  indexProblem,
   keyProblem,
   MAX_CONDITIONS,
+  MAX_QUERY_WORDS,
   namespaceLabelProblem,
   namespaceProblem,
   type StoreItem,
@@ -18,8 +22,9 @@ import {
   listItems,
   listNamespaces as listRows,
   type NamespaceSearch,
+  type StoredItem,
   toItemConditions,
-  updateItemExpiry,
+  updateItemExpiries,
   upsertItem,
 } from "../persistence/store-items.ts";
 
@@ -38,34 +43,42 @@ export interface ItemPut {
   readonly namespace: readonly string[];
   readonly key: string;
   readonly value: JsonObject;
+  readonly index: ItemIndex;
   /** Minutes until the item expires; null takes the configured default. */
   readonly ttl: number | null;
 }
 
-/** @throws DomainError `validation_error` for a namespace or key that cannot be stored */
+/** @throws DomainError `validation_error` for a namespace, key or index that cannot be stored */
 export async function putItem({ db, storeTtl }: Deps, _caller: Caller, item: ItemPut): Promise<void> {
   requireAddress(item.namespace, item.key);
-  await upsertItem(db, item, { ttlMinutes: item.ttl ?? storeTtl?.default_ttl_minutes ?? null });
+  refuse("index", indexProblem(item.index));
+  await upsertItem(db, item, {
+    index: item.index,
+    ttlMinutes: item.ttl ?? storeTtl?.default_ttl_minutes ?? null,
+  });
 }
 
-/**
- * @param options.refreshTtl whether an item with a time to live gets the configured one anew; undefined
- *   leaves that to the configuration
- * @returns null when there is no such item
- */
+export interface ReadOptions {
+  /**
+   * Whether reading starts the time to live of what is read anew. Undefined leaves that to the configuration,
+   * without which it does.
+   */
+  readonly refreshTtl?: boolean | undefined;
+}
+
+/** @returns null when there is no such item */
 export async function getItem(
-  { db, storeTtl }: Deps,
+  deps: Deps,
   _caller: Caller,
   namespace: readonly string[],
   key: string,
-  { refreshTtl }: { readonly refreshTtl?: boolean | undefined } = {},
+  options: ReadOptions = {},
 ): Promise<StoreItem | null> {
   requireAddress(namespace, key);
-  const item = await findItem(db, namespace, key);
-  const ttlMinutes = storeTtl?.default_ttl_minutes ?? null;
-  if (item !== null && ttlMinutes !== null && (refreshTtl ?? storeTtl?.refresh_on_read)) {
-    await updateItemExpiry(db, namespace, key, { ttlMinutes });
-  }
+  const found = await findItem(deps.db, namespace, key);
+  if (found === null) return null;
+  await refresh(deps, [found], options);
+  const { expires_at: _, ...item } = found;
   return item;
 }
 
@@ -79,24 +92,39 @@ export async function deleteItem(
   await deleteRow(db, namespace, key);
 }
 
-export interface StoreSearch extends Page {
+export interface StoreSearch extends Page, ReadOptions {
   readonly prefix: readonly string[];
   readonly filter: JsonObject;
+  /** Words that all occur in the value, since nothing is found by meaning yet; null for any value. */
   readonly query: string | null;
 }
 
-/** Items below a namespace that match the filter, last changed first. */
+/** Items below a namespace that match the filter and the query, last changed first. */
 export async function searchItems(
-  { db }: Deps,
+  deps: Deps,
   _caller: Caller,
-  { filter, ...search }: StoreSearch,
-): Promise<readonly StoreItem[]> {
+  { filter, query, ...search }: StoreSearch,
+): Promise<readonly FoundItem[]> {
   for (const label of search.prefix) refuse("namespace_prefix", namespaceLabelProblem(label));
+  const words = query?.match(/\S+/g) ?? [];
+  if (words.length > MAX_QUERY_WORDS) throw invalid("query", `has more than ${MAX_QUERY_WORDS} words`);
   const conditions = toItemConditions(filter);
   if (conditions.length > MAX_CONDITIONS)
     throw invalid("filter", `has more than ${MAX_CONDITIONS} conditions`);
   for (const condition of conditions) refuse(`filter.${condition.field}`, conditionProblem(condition));
-  return listItems(db, { ...search, conditions });
+  const found = await listItems(deps.db, { ...search, words, conditions });
+  await refresh(deps, found, search);
+  return found.map(({ expires_at: _, ...item }) => ({ ...item, score: null }));
+}
+
+async function refresh(
+  { db, storeTtl }: Deps,
+  items: readonly StoredItem[],
+  { refreshTtl = storeTtl?.refresh_on_read ?? true }: ReadOptions,
+): Promise<void> {
+  const mortal = refreshTtl ? items.filter(({ expires_at }) => expires_at !== null) : [];
+  if (mortal.length === 0) return;
+  await updateItemExpiries(db, mortal, storeTtl?.default_ttl_minutes ?? null);
 }
 
 export async function listNamespaces(

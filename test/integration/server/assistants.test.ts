@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { defaultAssistantId } from "../../../src/server/domain/assistant.ts";
+import { ASSISTANT_SORT_KEYS, defaultAssistantId } from "../../../src/server/domain/assistant.ts";
 import { createGate } from "../../fixtures/graphs/gates.ts";
 import { sharedServer } from "../../support/shared-server.ts";
-import { post } from "../../support/wire.ts";
+import { namesOf, parseFrames, post } from "../../support/wire.ts";
 
 const server = sharedServer({
   graphs: {
@@ -269,6 +269,33 @@ describe("a search for assistants", () => {
     expect(await namesOf({ metadata: { mark }, name: "a%" })).toEqual(["beta"]);
     expect(await client.assistants.count({ metadata: { mark } })).toBe(2);
     expect(await client.assistants.count({ metadata: { mark }, graphId: "slow" })).toBe(1);
+    expect(await client.assistants.count({ metadata: { mark }, name: "ALPHA" })).toBe(1);
+  });
+
+  test.each(ASSISTANT_SORT_KEYS)("is sorted by %s, in both directions", async (sortBy) => {
+    const { client } = server;
+    const mark = crypto.randomUUID();
+    for (const [name, graphId] of [
+      ["b", "steps"],
+      ["c", "factory"],
+      ["a", "slow"],
+    ]) {
+      await newAssistant({ name, graphId, metadata: { mark } });
+    }
+    const [oldest] = await client.assistants.search({
+      metadata: { mark },
+      sortBy: "created_at",
+      sortOrder: "asc",
+    });
+    await client.assistants.update(oldest?.assistant_id ?? "", { description: "changed last" });
+    const valuesOf = async (sortOrder: "asc" | "desc") =>
+      (await client.assistants.search({ metadata: { mark }, sortBy, sortOrder })).map(
+        (assistant) => assistant[sortBy],
+      );
+    const ascending = await valuesOf("asc");
+    expect(ascending).toEqual(ascending.toSorted());
+    expect(new Set(ascending).size).toBe(3);
+    expect(await valuesOf("desc")).toEqual(ascending.toReversed());
   });
 
   test("comes in pages that say where the next one begins, and how many there are", async () => {
@@ -300,23 +327,25 @@ describe("a search for assistants", () => {
       select: ["name", "version"],
     });
     expect(Object.keys(found ?? {}).toSorted()).toEqual(["name", "version"]);
+    const response = await post(`${server.url}/assistants/search`, { select: ["owner"] });
+    expect(response.status).toBe(422);
   });
 });
 
 describe("the drawing of an assistant's graph", () => {
-  const namesOf = (graph: { nodes: { id: string | number }[] }) => graph.nodes.map(({ id }) => id);
+  const idsOf = (graph: { nodes: { id: string | number }[] }) => graph.nodes.map(({ id }) => id);
 
   test("has its nodes and edges", async () => {
     const graph = await server.client.assistants.getGraph("steps");
-    expect(namesOf(graph)).toEqual(["__start__", "a", "b", "c", "__end__"]);
+    expect(idsOf(graph)).toEqual(["__start__", "a", "b", "c", "__end__"]);
     expect(graph.edges).toContainEqual(expect.objectContaining({ source: "a", target: "b" }));
   });
 
   test("has its subgraphs in their places when it is looked through", async () => {
     const { client } = server;
-    expect(namesOf(await client.assistants.getGraph("stepped"))).toContain("child");
+    expect(idsOf(await client.assistants.getGraph("stepped"))).toContain("child");
     for (const xray of [true, 1, 2]) {
-      expect(namesOf(await client.assistants.getGraph("stepped", { xray }))).toEqual(
+      expect(idsOf(await client.assistants.getGraph("stepped", { xray }))).toEqual(
         expect.arrayContaining(["child:a", "child:b", "child:c"]),
       );
     }
@@ -327,7 +356,7 @@ describe("the drawing of an assistant's graph", () => {
       graphId: "factory",
       config: { configurable: { word: "x" } },
     });
-    expect(namesOf(await server.client.assistants.getGraph(assistant_id))).toContain("say");
+    expect(idsOf(await server.client.assistants.getGraph(assistant_id))).toContain("say");
   });
 
   test("of a graph that failed to load is refused with the reason", async () => {
@@ -355,10 +384,11 @@ describe("deleting an assistant", () => {
     const { client } = server;
     const { assistant_id } = await newAssistant({ graphId: "slow" });
     const { gate, thread_id, run_id } = await startSlow(assistant_id);
-    const waiting = client.runs.join(thread_id, run_id);
-    await client.runs.get(thread_id, run_id);
+    // Its headers come when the run is watched.
+    const waiting = await fetch(`${server.url}/threads/${thread_id}/runs/${run_id}/join`);
     await client.assistants.delete(assistant_id);
-    await waiting;
+    expect(waiting.status).toBe(200);
+    await waiting.text();
     gate.open();
 
     await expect(client.assistants.get(assistant_id)).rejects.toMatchObject({ status: 404 });
@@ -393,5 +423,22 @@ describe("deleting an assistant", () => {
     expect(await client.threads.get(other.thread_id)).toMatchObject({ values: { items: ["a", "b", "c"] } });
     const { rows } = await db.query("select 1 from checkpoints where thread_id = $1", [own.thread_id]);
     expect(rows).toEqual([]);
+  });
+
+  test("takes threads with runs in flight too, which end for whoever follows them and leave nothing", async () => {
+    const { client, db } = server;
+    const { assistant_id } = await newAssistant({ graphId: "slow" });
+    // A thread belongs to the assistant that ran on it last.
+    const { gate, thread_id, run_id, queued } = await startSlow(assistant_id);
+    const following = await Promise.all(
+      [run_id, queued].map((id) => fetch(`${server.url}/threads/${thread_id}/runs/${id}/stream`)),
+    );
+    await client.assistants.delete(assistant_id, { deleteThreads: true });
+    const streams = await Promise.all(following.map(async (response) => parseFrames(await response.text())));
+    for (const frames of streams) expect(namesOf(frames).at(-1)).toBe("end");
+    gate.open();
+    await expect(client.threads.get(thread_id)).rejects.toMatchObject({ status: 404 });
+    const left = () => db.query("select 1 from checkpoints where thread_id = $1", [thread_id]);
+    await expect.poll(async () => (await left()).rows).toEqual([]);
   });
 });

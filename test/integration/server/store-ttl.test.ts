@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Note } from "../../fixtures/graphs/notebook.ts";
 import { sharedServer } from "../../support/shared-server.ts";
 
-const GRAPHS = { notebook: "notebook.ts:graph" };
+const GRAPHS = { notebook: "notebook.ts:graph", classic: "classic.cjs:graph" };
 const server = sharedServer({ graphs: GRAPHS });
 /** Six seconds to live by default, counted anew with every read. */
 const shortLived = sharedServer({
@@ -57,14 +57,72 @@ describe("without a configured time to live", () => {
     expect(await secondsLeft(server, namespace, "timed")).toBeCloseTo(30, -1);
   });
 
-  test("reading changes nothing", async () => {
+  test("reading an item starts its own time anew, unless the reader says otherwise", async () => {
     const { store } = server.client;
     const namespace = newNamespace();
     await store.putItem(namespace, "kept", {});
     await store.putItem(namespace, "timed", {}, { ttl: 1 });
-    for (const key of ["kept", "timed"]) await store.getItem(namespace, key, { refreshTtl: true });
+    const read = async (options?: { refreshTtl: boolean | null }) => {
+      await age(server, namespace, 20);
+      for (const key of ["kept", "timed"]) await store.getItem(namespace, key, options);
+      return (await secondsLeft(server, namespace, "timed")) ?? 0;
+    };
+    expect(await read({ refreshTtl: false })).toBeLessThan(41);
+    for (const options of [{ refreshTtl: true }, { refreshTtl: null }, undefined]) {
+      expect(await read(options)).toBeGreaterThan(41);
+    }
     expect(await secondsLeft(server, namespace, "kept")).toBeNull();
-    expect(await secondsLeft(server, namespace, "timed")).toBeLessThan(60);
+  });
+
+  test("so does a search, for what it finds on its page", async () => {
+    const { store } = server.client;
+    const namespace = newNamespace();
+    for (const key of ["a", "b", "c"]) await store.putItem(namespace, key, {}, { ttl: 1 });
+    await age(server, namespace, 30);
+    const left = async () =>
+      Promise.all(
+        ["a", "b", "c"].map(async (key) => ((await secondsLeft(server, namespace, key)) ?? 0) > 30),
+      );
+    await store.searchItems(namespace, { refreshTtl: false });
+    expect(await left()).toEqual([false, false, false]);
+    await store.searchItems(namespace, { limit: 2, refreshTtl: true });
+    expect(await left()).toEqual([false, true, true]);
+    await store.searchItems(namespace, { offset: 2 });
+    expect(await left()).toEqual([true, true, true]);
+  });
+
+  test("reading is no change: an item keeps its date, and its place in a search", async () => {
+    const { store } = server.client;
+    const namespace = newNamespace();
+    for (const key of ["first", "second"]) await store.putItem(namespace, key, {}, { ttl: 1 });
+    const before = await store.searchItems(namespace);
+    await store.getItem(namespace, "first", { refreshTtl: true });
+    expect(await store.searchItems(namespace)).toEqual(before);
+    expect(before.items.map(({ key }) => key)).toEqual(["second", "first"]);
+  });
+
+  test("searches of the same items at once do not stand in each other's way", async () => {
+    const { store } = server.client;
+    const namespace = newNamespace();
+    const keys = Array.from({ length: 20 }, (_, index) => `key ${index}`);
+    for (const key of keys) await store.putItem(namespace, key, {}, { ttl: 1 });
+    const search = () => store.searchItems(namespace, { limit: 20, refreshTtl: true });
+    const write = (key: string) => store.putItem(namespace, key, {}, { ttl: 1 });
+    const found = await Promise.all(keys.flatMap((key) => [search(), write(key)]));
+    for (const result of found) if (result !== undefined) expect(result.items).toHaveLength(20);
+  });
+
+  test("an item that LangGraph's own store put goes as it came, unless a time is configured", async () => {
+    const namespace = newNamespace();
+    for (const { db, client } of [server, shortLived]) {
+      await db.query(
+        "insert into store (namespace_path, key, value, expires_at) values ($1, 'k', '{}', now() + interval '3 s')",
+        [namespace.join(":")],
+      );
+      expect(await client.store.getItem(namespace, "k", { refreshTtl: true })).toMatchObject({ value: {} });
+    }
+    expect(await secondsLeft(server, namespace, "k")).toBeLessThan(3);
+    expect(await secondsLeft(shortLived, namespace, "k")).toBeGreaterThan(3);
   });
 
   test("an item that is put again without one stays", async () => {
@@ -99,6 +157,15 @@ describe("with a configured time to live", () => {
       expect(await secondsLeft(shortLived, namespace, key)).toBeCloseTo(6, -1);
     }
     expect(await secondsLeft(shortLived, namespace, "own")).toBeCloseTo(3600, -2);
+  });
+
+  test("an item with a time of its own keeps that when it is read", async () => {
+    const { store } = shortLived.client;
+    const namespace = newNamespace();
+    await store.putItem(namespace, "own", {}, { ttl: 60 });
+    await age(shortLived, namespace, 1800);
+    await store.getItem(namespace, "own");
+    expect(await secondsLeft(shortLived, namespace, "own")).toBeGreaterThan(1800);
   });
 
   test("reading an item starts its time anew, unless the reader says otherwise", async () => {
@@ -168,6 +235,59 @@ describe("a graph's batch", () => {
     expect(words).toMatchObject([{ key: "text" }]);
     expect(page).toMatchObject([{ key: "number" }]);
     expect(item).toMatchObject({ value: { n: 5, ...value } });
+  });
+});
+
+describe("the store of a graph", () => {
+  test("lists namespaces, and takes a batch as it is", async () => {
+    const [root = "", name = ""] = newNamespace();
+    const [, , deep, cut, byName, batch] = await noteWith(server, [
+      ["put", [root, name, "a", "x"], "k", {}],
+      ["put", [root, name, "b", "x"], "k", {}],
+      ["listNamespaces", { prefix: [root, name] }],
+      ["listNamespaces", { prefix: [root, name], maxDepth: 3, limit: 1, offset: 1 }],
+      ["listNamespaces", { prefix: [root, name], suffix: ["*", "x"] }],
+      [
+        "batch",
+        [
+          { namespace: [root, name, "a", "x"], key: "k" },
+          { matchConditions: [], limit: 1, offset: 0 },
+        ],
+      ],
+    ]);
+    expect(deep).toEqual([
+      [root, name, "a", "x"],
+      [root, name, "b", "x"],
+    ]);
+    expect(cut).toEqual([[root, name, "b"]]);
+    expect(byName).toEqual(deep);
+    expect(batch).toMatchObject([{ key: "k", value: {} }, [expect.any(Array)]]);
+  });
+
+  test("lists namespaces for a graph in CommonJS too", async () => {
+    const namespace = newNamespace();
+    await server.client.store.putItem(namespace, "k", {});
+    const values = await server.client.runs.wait(null, "classic", { input: { prefix: namespace } });
+    expect(values).toMatchObject({ results: [namespace] });
+  });
+
+  test("keeps the index that an item is put with, or refuses it by name", async () => {
+    const namespace = newNamespace();
+    await noteWith(server, [
+      ["put", namespace, "some", {}, ["title", "chapters[*].text"]],
+      ["put", namespace, "none", {}, false],
+      ["put", namespace, "default", {}],
+    ]);
+    const { rows } = await server.db.query<{ key: string; index_fields: unknown }>(
+      "select key, index_fields from store where namespace_path = $1 order by key",
+      [namespace.join(":")],
+    );
+    expect(rows).toEqual([
+      { key: "default", index_fields: null },
+      { key: "none", index_fields: false },
+      { key: "some", index_fields: ["title", "chapters[*].text"] },
+    ]);
+    await expect(noteWith(server, [["put", namespace, "bad", {}, ["a..b"]]])).rejects.toThrow(/a\.\.b/);
   });
 });
 

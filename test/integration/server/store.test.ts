@@ -9,6 +9,13 @@ const store = () => server.client.store;
 /** A namespace that no other test uses. */
 const newRoot = () => `root_${crypto.randomUUID()}`;
 
+const put = (item: object) =>
+  fetch(`${server.url}/store/items`, {
+    method: "PUT",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(item),
+  });
+
 const keysOf = async (prefix: string[], options: object = {}) =>
   (await store().searchItems(prefix, options)).items.map(({ key }) => key).toSorted();
 
@@ -49,19 +56,67 @@ describe("an item", () => {
     ["a period in a label", ["a.b"]],
     ["the root that is LangGraph's", ["langgraph", "x"]],
   ])("in a namespace with %s is refused", async (_, namespace) => {
-    const response = await fetch(`${server.url}/store/items`, {
-      method: "PUT",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ namespace, key: "k", value: {} }),
-    });
+    expect((await put({ namespace, key: "k", value: {} })).status).toBe(422);
+    const query = new URLSearchParams(namespace.map((label): [string, string] => ["namespace", label]));
+    query.append("key", "k");
+    // A period in the query separates labels, so there it is none of a label.
+    if (!namespace.includes("a.b")) {
+      expect((await fetch(`${server.url}/store/items?${query}`)).status).toBe(422);
+    }
+  });
+
+  test("keeps which of its fields are to be found by meaning, until it is put anew", async () => {
+    const namespace = [newRoot()];
+    const paths = [
+      "$",
+      "title",
+      "author.name",
+      "chapters[*].text",
+      "tags[0]",
+      "rows[-1][2].cell",
+      "with space",
+    ];
+    const indexOf = async (options?: { index: false | string[] | null }) => {
+      await store().putItem(namespace, "key", {}, options);
+      const { rows } = await server.db.query<{ index_fields: unknown }>(
+        "select index_fields from store where namespace_path = $1",
+        [namespace.join(":")],
+      );
+      return rows[0]?.index_fields;
+    };
+    expect(await indexOf({ index: paths })).toEqual(paths);
+    expect(await indexOf({ index: false })).toBe(false);
+    expect(await indexOf({ index: [] })).toEqual([]);
+    expect(await indexOf({ index: null })).toBeNull();
+    expect(await indexOf({ index: ["title"] })).toEqual(["title"]);
+    expect(await indexOf()).toBeNull();
+  });
+
+  test.each([
+    [true],
+    ["title"],
+    [[""]],
+    [["a..b"]],
+    [[".a"]],
+    [["a."]],
+    [["a[]"]],
+    [["a[x]"]],
+    [["a[0"]],
+    [["[0]"]],
+    [[1]],
+    [Array.from({ length: 101 }, () => "a")],
+  ])("with the index %j is refused by name", async (index) => {
+    const response = await put({ namespace: [newRoot()], key: "k", value: {}, index });
     expect(response.status).toBe(422);
+    expect(await response.text()).toContain("index");
   });
 
   test("with a time to live is gone when it is over", async () => {
     const namespace = [newRoot()];
     await store().putItem(namespace, "short", {}, { ttl: 0.001 });
     await store().putItem(namespace, "long", {}, { ttl: 10 });
-    await expect.poll(() => store().getItem(namespace, "short")).toBeNull();
+    // Looking at it would keep it alive.
+    await expect.poll(() => store().getItem(namespace, "short", { refreshTtl: false })).toBeNull();
     expect(await keysOf(namespace)).toEqual(["long"]);
   });
 });
@@ -121,13 +176,38 @@ describe("a search", () => {
     expect(await response.text()).toMatch(/\$regex|\$gt/);
   });
 
-  test("finds words in the values, and knows no wildcards", async () => {
+  test("finds the words of a query in the values, in any order and case, and knows no wildcards", async () => {
     const namespace = [newRoot()];
     await store().putItem(namespace, "tea", { text: "likes Green Tea 100%" });
     await store().putItem(namespace, "coffee", { text: "likes coffee" });
-    expect(await keysOf(namespace, { query: "green tea" })).toEqual(["tea"]);
+    expect(await keysOf(namespace, { query: " tea green\n" })).toEqual(["tea"]);
+    expect(await keysOf(namespace, { query: "green coffee" })).toEqual([]);
+    expect(await keysOf(namespace, { query: " " })).toEqual(["coffee", "tea"]);
     expect(await keysOf(namespace, { query: "0%" })).toEqual(["tea"]);
     expect(await keysOf(namespace, { query: "l_kes" })).toEqual([]);
+  });
+
+  test("with too long a query is refused", async () => {
+    const query = "word ".repeat(101);
+    await expect(store().searchItems(["x"], { query })).rejects.toMatchObject({ status: 422 });
+  });
+
+  test("answers items as the protocol has them, without a score as long as none is given", async () => {
+    const namespace = [newRoot()];
+    await store().putItem(namespace, "key", { text: "tea" }, { index: ["text"], ttl: 5 });
+    const item = {
+      namespace,
+      key: "key",
+      value: { text: "tea" },
+      created_at: expect.any(String),
+      updated_at: expect.any(String),
+    };
+    for (const query of [undefined, "tea"]) {
+      const response = await post(`${server.url}/store/items/search`, { namespace_prefix: namespace, query });
+      expect(await response.json()).toEqual({ items: [{ ...item, score: null }] });
+    }
+    const response = await fetch(`${server.url}/store/items?key=key&namespace=${namespace.join(".")}`);
+    expect(await response.json()).toEqual(item);
   });
 
   test("comes in pages, last changed first", async () => {

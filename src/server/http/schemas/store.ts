@@ -1,5 +1,14 @@
 import { z } from "zod";
-import { Duration, JsonObject, limit, offset, QueryFlag, queryList, withDefault } from "./common.ts";
+import {
+  Duration,
+  JsonObject,
+  limit,
+  offset,
+  optional,
+  QueryFlag,
+  queryList,
+  withDefault,
+} from "./common.ts";
 
 const Namespace = z.array(z.string()).max(100);
 const Key = z.string();
@@ -8,13 +17,11 @@ export const ItemPut = z.strictObject({
   namespace: Namespace,
   key: Key,
   value: JsonObject,
-  /** Which fields are found by meaning. Nothing is, so `false` is what happens anyway. */
+  /** Which fields are found by meaning: none, these, or the configured ones. */
   index: z
-    .union([z.literal(false), z.array(z.string())], "expected false or a list of fields")
+    .union([z.literal(false), z.array(z.string())], "expected false or a list of paths")
     .nullish()
-    .refine((index) => !Array.isArray(index), {
-      message: "search by meaning is not supported by this server",
-    }),
+    .transform((index) => index ?? null),
   /** Minutes. */
   ttl: z.nullish(Duration).transform((minutes) => minutes ?? null),
 });
@@ -41,15 +48,13 @@ export const ItemSearch = z
     limit: limit(10),
     offset,
     query: z.nullish(z.string()),
-    refresh_ttl: z
-      .boolean()
-      .nullish()
-      .refine((refresh) => refresh !== true, { message: "refresh_ttl is not supported in a search" }),
+    refresh_ttl: optional(z.boolean()),
   })
-  .transform(({ namespace_prefix, refresh_ttl: _, query, ...search }) => ({
+  .transform(({ namespace_prefix, refresh_ttl, query, ...search }) => ({
     ...search,
     prefix: namespace_prefix,
-    query: query === undefined || query === "" ? null : query,
+    query: query ?? null,
+    refreshTtl: refresh_ttl,
   }));
 
 export const NamespaceSearch = z
