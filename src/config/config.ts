@@ -22,6 +22,13 @@ export interface Cors {
   readonly max_age_seconds: number;
 }
 
+/** Which request headers runs find in their configuration; `*` in a name stands for any characters. */
+export interface ConfigurableHeaders {
+  /** Null when the file does not say: those that the hosted server passes on. */
+  readonly includes: readonly string[] | null;
+  readonly excludes: readonly string[];
+}
+
 export interface StoreTtl {
   readonly default_ttl_minutes: number | null;
   readonly refresh_on_read: boolean;
@@ -42,6 +49,7 @@ export interface Config {
   /** Environment variables written into the configuration itself. */
   readonly envValues: Readonly<Record<string, string>>;
   readonly cors: Cors;
+  readonly configurableHeaders: ConfigurableHeaders;
   readonly store: { readonly ttl: StoreTtl | null };
   /** A module to register before graphs are loaded (`--import` semantics), or the built-in loader. */
   readonly nodeLoader: "tsx" | (string & {});

@@ -87,6 +87,15 @@ const EnvironmentSchema = z.object({
     name: "RESUMABLE_STREAM_TTL_SECONDS",
     description: "Seconds after its end for which the events of a run can still be replayed.",
   }),
+  maxRunEventBytes: required(wholeNumber(1), String(32 * 1024 * 1024), {
+    name: "AEGRA_RUN_EVENTS_MAX_BYTES",
+    description: "Most bytes of events of one run that are kept in memory; the oldest go first.",
+  }),
+  maxEventBytes: required(wholeNumber(1), String(128 * 1024 * 1024), {
+    name: "AEGRA_EVENTS_MAX_BYTES",
+    description:
+      "Most bytes of events of all running runs together that are kept in memory, and as many of ended ones.",
+  }),
   logLevel: required(logLevel(), "info", {
     name: "LOG_LEVEL",
     description: "The least severe messages to log.",
@@ -100,6 +109,17 @@ const EnvironmentSchema = z.object({
     name: "AEGRA_POSTGRES_IMAGE",
     description:
       "Image of the Postgres that `aegra dev` runs in Docker; pgvector/pgvector:pg17 unless given.",
+  }),
+  langsmithApiKey: optional(text("a key of LangSmith"), {
+    name: "LANGSMITH_API_KEY",
+    aliases: ["LANGCHAIN_API_KEY"],
+    description: "Lets runs ask LangSmith for feedback links (`feedback_keys`).",
+    isSecret: true,
+  }),
+  langsmithEndpoint: required(httpUrl(), "https://api.smith.langchain.com", {
+    name: "LANGSMITH_ENDPOINT",
+    aliases: ["LANGCHAIN_ENDPOINT"],
+    description: "Where LangSmith answers.",
   }),
   corsAllowOrigins: optional(list("a comma separated list of origins"), {
     name: "CORS_ALLOW_ORIGINS",
@@ -213,6 +233,13 @@ function postgresUrl(): Rule<string> {
     expected:
       'a postgres:// or postgresql:// URL (in a password, write characters such as "#" and "/" as %23 and %2F)',
     schema: z.string().refine((value) => /^postgres(ql)?:\/\//.test(value) && URL.canParse(value)),
+  };
+}
+
+function httpUrl(): Rule<string> {
+  return {
+    expected: "an http:// or https:// URL",
+    schema: z.string().refine((value) => /^https?:\/\//.test(value) && URL.canParse(value)),
   };
 }
 

@@ -24,7 +24,7 @@ const HOSTED_KEYS = new Set(
   `_INTERNAL_docker_tag api_version auth base_image checkpointer dependencies docker_compose_file
   dockerfile_lines encryption image_distro keep_pkg_tools node_version pip_config_file pip_installer
   python_version source ui ui_config webhooks
-  http.app http.configurable_headers http.disable_a2a http.disable_assistants http.disable_mcp
+  http.app http.disable_a2a http.disable_assistants http.disable_mcp
   http.disable_meta http.disable_runs http.disable_store http.disable_threads http.disable_ui
   http.disable_webhooks http.enable_custom_route_auth http.logging_headers http.middleware_order
   http.mount_prefix store.index store.scopes store.ttl.sweep_interval_minutes`.split(/\s+/),

@@ -92,6 +92,7 @@ function toConfig(file: string, content: ConfigFile): Omit<Config, "warnings" | 
     graphs: toGraphs(root, content.graphs),
     ...toEnv(root, content.env),
     cors: toCors(content.http.cors),
+    configurableHeaders: content.http.configurable_headers,
     store: { ttl: toStoreTtl(content.store.ttl) },
     nodeLoader: content.node_loader.startsWith(".")
       ? resolve(root, content.node_loader)

@@ -74,6 +74,22 @@ const Cors = z
     allow_origins: cors.allow_origins ?? (cors.allow_origin_regex === undefined ? ["*"] : []),
   }));
 
+const HeaderNames = z.array(NonEmpty);
+
+const ConfigurableHeaders = z
+  .strictObject({
+    includes: HeaderNames.optional().describe(
+      'Names, in which `*` stands for any characters. Without it: ["x-*", "user-agent"].',
+    ),
+    excludes: HeaderNames.optional().describe("Names that are left out although they are included."),
+    include: HeaderNames.optional().describe("Older spelling of includes."),
+    exclude: HeaderNames.optional().describe("Older spelling of excludes."),
+  })
+  .transform(({ includes, excludes, include, exclude }) => ({
+    includes: includes ?? include ?? null,
+    excludes: excludes ?? exclude ?? [],
+  }));
+
 const StoreTtl = z.strictObject({
   default_ttl: z
     .number()
@@ -102,6 +118,9 @@ export const ConfigFile = z
     http: z
       .strictObject({
         cors: Cors.prefault({}).describe("Which web pages of other origins may call the server."),
+        configurable_headers: ConfigurableHeaders.prefault({}).describe(
+          "Which request headers a run finds in its `config.configurable`, under their names in lower case.",
+        ),
       })
       .prefault({})
       .describe("How the server speaks HTTP."),

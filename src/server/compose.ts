@@ -13,6 +13,7 @@ import { createHttpApp, type HttpDeps } from "./http/app.ts";
 import { repeat } from "./jobs/repeat.ts";
 import { type RunWorker, startRunWorker } from "./jobs/run-worker.ts";
 import { singleFlight } from "./jobs/single-flight.ts";
+import { createFeedbackRequests } from "./langsmith-feedback.ts";
 import { type Database, isDatabaseUnavailable, openDatabase } from "./persistence/database.ts";
 import { expireAllLeases } from "./persistence/leases.ts";
 import { openNotifications } from "./persistence/notifications.ts";
@@ -37,6 +38,8 @@ export interface ServerOptions {
   readonly drainMs: number;
   /** Whether a graph that cannot be loaded keeps the server from starting. */
   readonly requiresAllGraphs: boolean;
+  /** Whether schemas that are only in TypeScript are read in the background. Otherwise those of the cache. */
+  readonly extractsSchemas: boolean;
   readonly log: Logger;
 }
 
@@ -49,7 +52,7 @@ export interface RunningServer extends AsyncDisposable {
 
 const POLL_MS = 1000;
 const SETTLE_MS = 5000;
-const MAX_RETAINED_EVENT_BYTES = 64 * 2 ** 20;
+const SWEEP_MS = 60_000;
 
 /**
  * Builds and starts the whole server: the only file that knows every room. The database must have its
@@ -74,6 +77,7 @@ async function start(started: ClosingStack, options: ServerOptions): Promise<Run
     db,
     checkpoints,
     requiresAllGraphs,
+    aegraVersion: options.aegraVersion,
     log,
   });
   const { services, workerStarted } = connectServices(started, options, { db, engine });
@@ -87,6 +91,7 @@ async function start(started: ClosingStack, options: ServerOptions): Promise<Run
   await once(http, "listening");
   workerStarted(startJobs(started, options, { db, services }));
   state.isReady = true;
+  if (options.extractsSchemas) engine.extractSchemas();
   started.defer(() => {
     state.isReady = false;
     http.close();
@@ -113,7 +118,9 @@ function connectServices(
   const bus = started.use(
     createMemoryBus({
       retentionMs: environment.resumableTtlMs,
-      maxRetainedBytes: MAX_RETAINED_EVENT_BYTES,
+      maxRunBytes: environment.maxRunEventBytes,
+      maxRunningBytes: environment.maxEventBytes,
+      maxRetainedBytes: environment.maxEventBytes,
     }),
   );
   let worker: RunWorker | null = null;
@@ -131,7 +138,14 @@ function connectServices(
       notifications.send({ kind: "runs_ended" });
     },
   };
-  const services = bindServices({ db, bus, engine, wakeUps, storeTtl: config.store.ttl });
+  const services = bindServices({
+    db,
+    bus,
+    engine,
+    wakeUps,
+    storeTtl: config.store.ttl,
+    requestFeedbackUrls: createFeedbackRequests(environment, log),
+  });
   const settle = singleFlight(services.settleWatchedRuns, (error) =>
     log.warn({ err: error }, "could not look for ended runs"),
   );
@@ -180,6 +194,16 @@ function startJobs(
   started.use(worker);
   started.use(repeat(services.settleWatchedRuns, { name: "settle watched runs", everyMs: SETTLE_MS, log }));
   started.use(
+    repeat(services.settleWatchedThreads, { name: "settle watched threads", everyMs: SETTLE_MS, log }),
+  );
+  started.use(
+    repeat(() => services.sweepEphemeralThreads({ olderThanMs: SWEEP_MS }), {
+      name: "sweep ephemeral threads",
+      everyMs: SWEEP_MS,
+      log,
+    }),
+  );
+  started.use(
     repeat(() => services.recoverExpiredRuns({ maxRetries: environment.maxRetries }), {
       name: "recover expired runs",
       everyMs: environment.leaseMs / 3,
@@ -213,7 +237,12 @@ function createHttpServer(
   const cors = { ...config.cors, ...corsOverride(environment) };
   const app = createHttpApp(
     { services, log, facts, isUnavailable: isDatabaseUnavailable },
-    { cors, maxBodyBytes: environment.maxBodyBytes, heartbeatMs: environment.heartbeatMs },
+    {
+      cors,
+      maxBodyBytes: environment.maxBodyBytes,
+      heartbeatMs: environment.heartbeatMs,
+      configurableHeaders: config.configurableHeaders,
+    },
   );
   const http = createAdaptorServer({ fetch: app.fetch }) as import("node:http").Server;
   // By now the worker is gone, and with it whatever a connection could still wait for.

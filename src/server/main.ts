@@ -65,6 +65,7 @@ export async function startAegra(options: StartOptions): Promise<RunningServer> 
     isOnlyServer: options.isOnlyServer ?? false,
     drainMs: options.drainMs ?? environment.shutdownGraceMs,
     requiresAllGraphs: !isDev,
+    extractsSchemas: isDev,
     log,
   }).catch((error: unknown) => {
     throw toStartError(error);

@@ -2,11 +2,13 @@ import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
 import type { ClosingStack } from "./closing-stack.ts";
 import { SYSTEM_OWNER } from "./domain/caller.ts";
-import { createEngine, type Engine } from "./engine/engine.ts";
+import { createEngine, type Engine, findLangGraphVersion } from "./engine/engine.ts";
 import { type GraphEntry, loadGraphs } from "./engine/graph-registry.ts";
 import { createGraphStore } from "./engine/graph-store.ts";
 import { createCheckpointer } from "./engine/memory.ts";
 import { openModuleLoader } from "./engine/module-loader.ts";
+import { repairBatchedStores } from "./engine/repair-batched-store.ts";
+import { openSchemas } from "./engine/schemas/open-schemas.ts";
 import { StartError } from "./errors.ts";
 import type { Database } from "./persistence/database.ts";
 import * as store from "./services/store.ts";
@@ -19,6 +21,7 @@ export interface EngineParts {
   readonly checkpoints: Database;
   /** Whether a graph that cannot be loaded is an error. */
   readonly requiresAllGraphs: boolean;
+  readonly aegraVersion: string;
   readonly log: Logger;
 }
 
@@ -28,7 +31,7 @@ export interface EngineParts {
  */
 export async function startEngine(
   started: ClosingStack,
-  { config, db, checkpoints, requiresAllGraphs, log }: EngineParts,
+  { config, db, checkpoints, requiresAllGraphs, aegraVersion, log }: EngineParts,
 ): Promise<{ readonly engine: Engine; readonly loadedFiles: ReadonlySet<string> }> {
   const loader = started.use(await openModuleLoader(config.root, config.nodeLoader));
   const checkpointer = createCheckpointer(checkpoints.pool);
@@ -36,9 +39,17 @@ export async function startEngine(
     checkpointer,
     store: createGraphStore(toStoreOperations({ db, storeTtl: config.store.ttl })),
   });
+  repairBatchedStores();
   const failed = reportFailures(graphs.entries, log);
   if (requiresAllGraphs && failed.length > 0) throw graphsFailed(failed);
-  return { engine: createEngine(graphs, checkpointer), loadedFiles: loader.loadedFiles };
+  const schemas = openSchemas(graphs, {
+    root: config.root,
+    sources: config.graphs,
+    versions: { aegra: aegraVersion, langgraph: findLangGraphVersion() },
+    warn: (missing) => log.warn(missing, "schemas incomplete"),
+  });
+  started.use(schemas);
+  return { engine: createEngine(graphs, checkpointer, schemas), loadedFiles: loader.loadedFiles };
 }
 
 /** Graphs write to the same store as clients, in the name of the server. */
@@ -46,8 +57,7 @@ function toStoreOperations(deps: Parameters<typeof store.getItem>[0]) {
   const caller = { identity: SYSTEM_OWNER };
   return {
     get: (namespace: readonly string[], key: string) => store.getItem(deps, caller, namespace, key),
-    put: (namespace: readonly string[], key: string, value: store.ItemPut["value"]) =>
-      store.putItem(deps, caller, { namespace, key, value, ttl: null }),
+    put: (item: store.ItemPut) => store.putItem(deps, caller, item),
     delete: (namespace: readonly string[], key: string) => store.deleteItem(deps, caller, namespace, key),
     search: (search: store.StoreSearch) => store.searchItems(deps, caller, search),
     listNamespaces: (search: Parameters<typeof store.listNamespaces>[2]) =>

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import type { RunBus } from "../../src/server/bus/run-bus.ts";
+import type { BeginningRun, RunBus } from "../../src/server/bus/run-bus.ts";
+import { RunEventsDropped } from "../../src/server/domain/events-dropped.ts";
 import type { NewRunEvent, RunEvent, RunResult } from "../../src/server/domain/run.ts";
 
 export const SUCCESS: RunResult = { status: "success", values: { done: true }, interrupts: [], error: null };
@@ -13,10 +14,17 @@ export const event = (data: unknown): NewRunEvent => ({ event: "values", data: J
 export async function readBatches(
   bus: RunBus,
   runId: string,
-  { after = 0, signal = FOREVER }: { after?: number; signal?: AbortSignal } = {},
+  { after = 0, signal = FOREVER }: { after?: number | null; signal?: AbortSignal } = {},
 ): Promise<(readonly RunEvent[])[]> {
   return Array.fromAsync(bus.follow(runId, { after, signal }));
 }
+
+/** An attempt of a run, on a thread of its own unless it is given. */
+export const begun = (run_id: string, attempt = 1, thread_id = `thread of ${run_id}`): BeginningRun => ({
+  run_id,
+  thread_id,
+  attempt,
+});
 
 const dataOf = (batches: readonly (readonly RunEvent[])[]) =>
   batches.flat().map(({ data }) => JSON.parse(data) as unknown);
@@ -26,10 +34,14 @@ export async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Every RunBus must pass this. Call it once per implementation. */
+/** So much of one run has to fit into the bus that `create` makes for the contract, and twice as much must not. */
+export const KEPT_BYTES = 2 ** 20;
+
+/** Every RunBus must pass this, and `describeThreadBus`. Call it once per implementation. */
 export function describeRunBus(name: string, create: () => RunBus): void {
   describe(name, () => {
     describeReading(create);
+    describeDropping(create);
     describeEnding(create);
     describeWatching(create);
   });
@@ -59,7 +71,7 @@ function describeReading(create: () => RunBus): void {
     const runId = randomUUID();
     const reading = readBatches(bus, runId);
     await settle();
-    bus.begin(runId, 1);
+    bus.begin(begun(runId, 1));
     bus.append(runId, [event(1)]);
     bus.end(runId, SUCCESS);
     expect(dataOf(await reading)).toEqual([1]);
@@ -136,9 +148,9 @@ function describeReading(create: () => RunBus): void {
   test("a later attempt goes on after the events of the earlier one, with higher numbers", async () => {
     const bus = create();
     const runId = randomUUID();
-    bus.begin(runId, 1);
+    bus.begin(begun(runId, 1));
     bus.append(runId, [event("first")]);
-    bus.begin(runId, 2);
+    bus.begin(begun(runId, 2));
     bus.append(runId, [event("second")]);
     bus.end(runId, SUCCESS);
     const events = (await readBatches(bus, runId)).flat();
@@ -149,7 +161,7 @@ function describeReading(create: () => RunBus): void {
   test("a reader with the number of an earlier attempt gets the whole of the later one from a bus that knows only that", async () => {
     const [elsewhere, here] = [create(), create()];
     const runId = randomUUID();
-    elsewhere.begin(runId, 1);
+    elsewhere.begin(begun(runId, 1));
     elsewhere.append(
       runId,
       Array.from({ length: 1000 }, (_, index) => event(index)),
@@ -157,11 +169,92 @@ function describeReading(create: () => RunBus): void {
     elsewhere.end(runId, SUCCESS);
     const last = (await readBatches(elsewhere, runId)).flat().at(-1)?.seq ?? 0;
 
-    here.begin(runId, 2);
+    here.begin(begun(runId, 2));
     here.append(runId, [event("again")]);
     here.end(runId, SUCCESS);
     expect(dataOf(await readBatches(here, runId, { after: last }))).toEqual(["again"]);
   });
+}
+
+const LARGE = "x".repeat(KEPT_BYTES / 16);
+
+/** Far more than is kept. */
+const tooMany = () => Array.from({ length: 64 }, (_, index) => event(`${index} ${LARGE}`));
+
+function describeDropping(create: () => RunBus): void {
+  test("a reader that keeps pace gets everything of a run that tells more than is kept", async () => {
+    const bus = create();
+    const runId = randomUUID();
+    bus.begin(begun(runId));
+    const reading = readBatches(bus, runId);
+    const all = tooMany();
+    for (const one of all) {
+      bus.append(runId, [one]);
+      await settle();
+    }
+    bus.end(runId, SUCCESS);
+    expect((await reading).flat().map(({ data }) => data)).toEqual(all.map(({ data }) => data));
+  });
+
+  test.each(["goes on", "has ended"])(
+    "one that comes too late for the beginning of a run that %s is told so, and from which place it can read",
+    async (how) => {
+      const bus = create();
+      const runId = randomUUID();
+      bus.begin(begun(runId));
+      const all = tooMany();
+      bus.append(runId, all);
+      if (how === "has ended") bus.end(runId, SUCCESS);
+
+      const upTo = await droppedUpTo(readBatches(bus, runId));
+      const reading = readBatches(bus, runId, { after: upTo });
+      const oldest = readBatches(bus, runId, { after: null });
+      await settle();
+      bus.end(runId, SUCCESS);
+      const rest = (await reading).flat();
+      expect(rest.length).toBeGreaterThanOrEqual(8);
+      expect(rest.map(({ data }) => data)).toEqual(all.slice(-rest.length).map(({ data }) => data));
+      expect(rest[0]?.seq).toBe(upTo + 1);
+      expect((await oldest).flat()).toEqual(rest);
+    },
+  );
+
+  test("one that does not read on is told what it has missed, and the run did not wait for it", async () => {
+    const bus = create();
+    const runId = randomUUID();
+    bus.begin(begun(runId));
+    bus.append(runId, [event("seen")]);
+    const slow = bus.follow(runId, { after: 0, signal: FOREVER });
+    const seen = (await slow.next()).value ?? [];
+    for (const one of tooMany()) {
+      bus.append(runId, [one]);
+      await settle();
+    }
+    bus.end(runId, SUCCESS);
+    expect(dataOf([seen])).toEqual(["seen"]);
+    await expect(slow.next()).rejects.toBeInstanceOf(RunEventsDropped);
+  });
+
+  test("much that is ready together comes in several batches, in order", async () => {
+    const bus = create();
+    const runId = randomUUID();
+    const all = tooMany().slice(0, 12);
+    bus.append(runId, all);
+    bus.end(runId, SUCCESS);
+    const batches = await readBatches(bus, runId);
+    expect(batches.length).toBeGreaterThan(1);
+    expect(batches.flat().map(({ data }) => data)).toEqual(all.map(({ data }) => data));
+  });
+}
+
+/** The number up to which a reader was told that events are gone. */
+async function droppedUpTo(reading: Promise<unknown>): Promise<number> {
+  const error = await reading.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof RunEventsDropped)) throw new Error("nothing was told", { cause: error });
+  return error.upTo;
 }
 
 function describeEnding(create: () => RunBus): void {
@@ -245,11 +338,11 @@ function describeWatching(create: () => RunBus): void {
     const runId = randomUUID();
     const waiting = bus.waitForEnd(runId, FOREVER);
     await settle();
-    bus.begin(runId, 1);
+    bus.begin(begun(runId, 1));
     expect([bus.isWatched(runId), bus.watchedRuns()]).toEqual([false, []]);
     bus.release(runId);
     expect([bus.isWatched(runId), bus.watchedRuns()]).toEqual([true, [runId]]);
-    bus.begin(runId, 2);
+    bus.begin(begun(runId, 2));
     expect(bus.isWatched(runId)).toBe(false);
     bus.end(runId, SUCCESS);
     bus.release(runId);
@@ -261,7 +354,7 @@ function describeWatching(create: () => RunBus): void {
     const bus = create();
     const runId = randomUUID();
     expect(bus.findResult(runId)).toBeNull();
-    bus.begin(runId, 1);
+    bus.begin(begun(runId, 1));
     expect(bus.findResult(runId)).toBeNull();
   });
 }

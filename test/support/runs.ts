@@ -26,7 +26,7 @@ export async function givenRun(db: Database, threadId: string, run: Partial<NewR
     context: {},
     metadata: {},
   });
-  return insertRun(db, OWNER, {
+  const inserted = await insertRun(db, OWNER, {
     run_id: randomUUID(),
     thread_id: threadId,
     assistant_id: ASSISTANT,
@@ -46,7 +46,11 @@ export async function givenRun(db: Database, threadId: string, run: Partial<NewR
       interrupt_before: null,
       interrupt_after: null,
       durability: "async",
+      strict_resume: false,
+      feedback_keys: [],
     },
     ...run,
   });
+  if (inserted === null) throw new Error(`run ${run.run_id} is there already`);
+  return inserted;
 }

@@ -15,6 +15,7 @@ export interface TestServerOptions {
   /** A database that another server of the test uses too. */
   readonly databaseUrl?: string;
   readonly drainMs?: number;
+  readonly extractsSchemas?: boolean;
   /** Receives every line of the log from level info on, parsed. */
   readonly logLines?: LogLine[];
 }
@@ -45,6 +46,7 @@ export async function startTestServer(databaseUrl: string, options: TestServerOp
     aegraVersion: "0.0.0-test",
     isOnlyServer: false,
     requiresAllGraphs: false,
+    extractsSchemas: options.extractsSchemas ?? false,
     drainMs: options.drainMs ?? 0,
     log: createLog(options.logLines),
   });
@@ -87,6 +89,7 @@ function toConfig({ graphs = { agent: "chat.ts:graph" }, config }: TestServerOpt
       expose_headers: [],
       max_age_seconds: 600,
     },
+    configurableHeaders: { includes: null, excludes: [] },
     store: { ttl: null },
     nodeLoader: "tsx",
     warnings: [],

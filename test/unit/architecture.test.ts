@@ -24,8 +24,13 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 /** Files at the top of the server: they put the rooms together and may know all of them. */
 const ROOTS = ["src/index.ts", ...globSync("src/server/*.ts").map(toSlashes)];
 
-/** What of the server the command line may import: what starts it, what it does to a database, its errors. */
-const SERVER_ENTRIES = ["src/server/main.ts", "src/server/upgrade-database.ts", "src/server/errors.ts"];
+/** What of the server the command line may import: what starts it, what prepares a database or project, errors. */
+const SERVER_ENTRIES = [
+  "src/server/main.ts",
+  "src/server/upgrade-database.ts",
+  "src/server/write-project-schemas.ts",
+  "src/server/errors.ts",
+];
 
 /** Library → the only places that may know it. */
 const LIBRARIES: Readonly<Record<string, readonly string[]>> = {

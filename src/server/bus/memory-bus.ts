@@ -1,134 +1,130 @@
-import type { RunEvent, RunResult } from "../domain/run.ts";
-import { firstSeq, type RunBus } from "./run-bus.ts";
+import { createRetention } from "./retention.ts";
+import { type FollowOptions, firstSeq, type RunBegan, type RunBus } from "./run-bus.ts";
+import {
+  createRunningStreams,
+  createRunStream,
+  type RunningLimits,
+  type RunStream,
+  readStream,
+} from "./run-streams.ts";
+import { sizeOfJson } from "./size-of-json.ts";
+import { createThreadLogs } from "./thread-logs.ts";
 
-export interface MemoryBusOptions {
-  /** How long the events of a finished run can still be read. */
+export interface MemoryBusOptions extends RunningLimits {
+  /** How long the events of a finished run, and the news of a thread's state, can still be read. */
   readonly retentionMs: number;
-  /** Most bytes of events of finished runs to keep; the oldest go first. */
+  /** Most bytes of these to keep; the oldest go first. */
   readonly maxRetainedBytes: number;
 }
 
-interface Stream {
-  readonly events: RunEvent[];
-  readonly watchers: Set<() => void>;
-  nextSeq: number;
-  sizeBytes: number;
-  wakeScheduled: boolean;
-  /** Whether this process executes the run. */
-  isWritten: boolean;
-  result: RunResult | null;
-}
-
 /** The bus of one process. */
-export function createMemoryBus({ retentionMs, maxRetainedBytes }: MemoryBusOptions): RunBus & Disposable {
-  const streams = new Map<string, Stream>();
-  const finished = new Map<string, NodeJS.Timeout>();
-  let retainedBytes = 0;
+export function createMemoryBus(options: MemoryBusOptions): RunBus & Disposable {
+  const { retentionMs, maxRetainedBytes } = options;
+  const streams = new Map<string, RunStream>();
+  const running = createRunningStreams(options);
+  const retention = createRetention({ retentionMs, maxBytes: maxRetainedBytes });
+  const logs = createThreadLogs();
 
-  const streamOf = (runId: string): Stream => {
+  const streamOf = (runId: string): RunStream => {
     const known = streams.get(runId);
     if (known !== undefined) return known;
-    const created: Stream = {
-      events: [],
-      watchers: new Set(),
-      nextSeq: firstSeq(1),
-      sizeBytes: 0,
-      wakeScheduled: false,
-      isWritten: false,
-      result: null,
-    };
+    const created = createRunStream();
     streams.set(runId, created);
     return created;
   };
 
-  const forget = (runId: string) => {
-    retainedBytes -= streams.get(runId)?.sizeBytes ?? 0;
-    clearTimeout(finished.get(runId));
-    finished.delete(runId);
-    streams.delete(runId);
+  const forget = (runId: string, stream: RunStream) => {
+    running.remove(stream);
+    // Whoever still holds the stream must not hold its events.
+    stream.buffer.clear();
+    if (streams.get(runId) === stream) streams.delete(runId);
+    if (stream.threadId === null) return;
+    logs.remove(stream.threadId, (entry) => entry.kind !== "state_updated" && entry.run_id === runId);
   };
 
-  const retain = (runId: string, stream: Stream) => {
-    retainedBytes += stream.sizeBytes;
-    finished.set(runId, setTimeout(forget, retentionMs, runId).unref());
-    for (const oldest of finished.keys()) {
-      if (retainedBytes <= maxRetainedBytes || oldest === runId) break;
-      forget(oldest);
+  /** A stream that nobody writes goes with its last watcher: at once if it is empty, else after a while. */
+  const forgetIfUnused = (runId: string, stream: RunStream) => {
+    const isUnused = () => !stream.isWritten && stream.watchers === 0 && stream.result === null;
+    if (!isUnused() || streams.get(runId) !== stream) return;
+    if (stream.buffer.isEmpty) forget(runId, stream);
+    else setTimeout(() => isUnused() && forget(runId, stream), retentionMs).unref();
+  };
+
+  const watching = async <T>(runId: string, stream: RunStream, watch: () => Promise<T>): Promise<T> => {
+    stream.watchers++;
+    try {
+      return await watch();
+    } finally {
+      stream.watchers--;
+      forgetIfUnused(runId, stream);
     }
   };
 
-  /** Waits for the next change. A stream that nobody writes is dropped with its last watcher. */
-  const changed = (runId: string, stream: Stream, signal: AbortSignal) =>
-    new Promise<void>((resolve) => {
-      const done = () => {
-        stream.watchers.delete(done);
-        signal.removeEventListener("abort", done);
-        resolve();
-      };
-      stream.watchers.add(done);
-      signal.addEventListener("abort", done);
-      if (signal.aborted) done();
-    }).finally(() => {
-      if (stream.watchers.size === 0 && stream.events.length === 0 && stream.result === null) {
-        if (signal.aborted && streams.get(runId) === stream) streams.delete(runId);
-      }
-    });
+  async function* follow(runId: string, followOptions: FollowOptions, begun: RunStream | null = null) {
+    const stream = begun ?? streamOf(runId);
+    stream.watchers++;
+    try {
+      yield* readStream(stream, followOptions);
+    } finally {
+      stream.watchers--;
+      forgetIfUnused(runId, stream);
+    }
+  }
 
   return {
-    begin(runId, attempt) {
-      const stream = streamOf(runId);
+    begin({ run_id, thread_id, attempt }) {
+      const stream = streamOf(run_id);
       stream.nextSeq = Math.max(stream.nextSeq, firstSeq(attempt));
       stream.isWritten = true;
+      stream.threadId = thread_id;
+      logs.add(thread_id, {
+        id: logs.nextId(),
+        kind: "run_began",
+        run_id,
+        attempt,
+        follow: (followOptions) => follow(run_id, followOptions, stream),
+      });
+    },
+
+    append(runId, events) {
+      const stream = streamOf(runId);
+      if (stream.result !== null) return;
+      for (const { event, data } of events) running.add(stream, { seq: stream.nextSeq++, event, data });
+      stream.bell.ring();
     },
 
     release(runId) {
       const stream = streams.get(runId);
       if (stream === undefined || stream.result !== null) return;
       stream.isWritten = false;
-      const forgetUnless = () => {
-        if (!stream.isWritten && isUnused(stream) && streams.get(runId) === stream) streams.delete(runId);
-      };
-      setTimeout(forgetUnless, retentionMs).unref();
-    },
-
-    append(runId, events) {
-      const stream = streamOf(runId);
-      if (stream.result !== null) return;
-      for (const { event, data } of events) {
-        stream.events.push({ seq: stream.nextSeq++, event, data });
-        stream.sizeBytes += event.length + data.length;
-      }
-      wake(stream);
+      forgetIfUnused(runId, stream);
     },
 
     end(runId, result) {
       const stream = streamOf(runId);
       if (stream.result !== null) return;
       stream.result = result;
-      retain(runId, stream);
-      wake(stream);
+      stream.isWritten = false;
+      running.remove(stream);
+      const { threadId } = stream;
+      const id = logs.nextId();
+      if (threadId !== null) logs.add(threadId, { id, kind: "run_ended", run_id: runId });
+      retention.keep({
+        sizeBytes: stream.buffer.sizeBytes + sizeOfJson(result.values),
+        isInUse: () => stream.watchers > 0 || (threadId !== null && logs.isAwaited(threadId, id, "runs")),
+        forget: () => forget(runId, stream),
+      });
+      stream.bell.ring();
     },
 
-    async *follow(runId, { after, signal }) {
-      const stream = streamOf(runId);
-      let position = firstAfter(stream.events, after);
-      while (!signal.aborted) {
-        if (position < stream.events.length) {
-          const batch = stream.events.slice(position);
-          position = stream.events.length;
-          yield batch;
-        } else if (stream.result !== null) {
-          return;
-        } else {
-          await changed(runId, stream, signal);
-        }
-      }
-    },
+    follow: (runId, followOptions) => follow(runId, followOptions),
 
-    async waitForEnd(runId, signal) {
+    waitForEnd(runId, signal) {
       const stream = streamOf(runId);
-      while (stream.result === null && !signal.aborted) await changed(runId, stream, signal);
-      return stream.result;
+      return watching(runId, stream, async () => {
+        while (stream.result === null && !signal.aborted) await stream.bell.wait(signal);
+        return stream.result;
+      });
     },
 
     findResult: (runId) => streams.get(runId)?.result ?? null,
@@ -140,29 +136,31 @@ export function createMemoryBus({ retentionMs, maxRetainedBytes }: MemoryBusOpti
 
     watchedRuns: () => [...streams].filter(([, stream]) => waitsForOthers(stream)).map(([id]) => id),
 
-    [Symbol.dispose]() {
-      for (const runId of finished.keys()) forget(runId);
+    publishState(threadId, state) {
+      const id = logs.nextId();
+      logs.add(threadId, { id, kind: "state_updated", state });
+      retention.keep({
+        sizeBytes: sizeOfJson(state),
+        isInUse: () => logs.isAwaited(threadId, id, "state"),
+        forget: () => logs.remove(threadId, (entry) => entry.id === id),
+      });
     },
+
+    endThread: logs.end,
+
+    async findLatest(threadId) {
+      const began = logs.find(threadId).findLast((entry): entry is RunBegan => entry.kind === "run_began");
+      const stream = began === undefined ? undefined : streams.get(began.run_id);
+      const goesOn = began !== undefined && stream !== undefined && stream.result === null;
+      return { id: logs.nextId(), run: goesOn ? { began, seq: stream.buffer.lastSeq } : null };
+    },
+
+    followThread: logs.follow,
+    watchedThreads: logs.watched,
+
+    [Symbol.dispose]: () => retention[Symbol.dispose](),
   };
 }
 
-const waitsForOthers = ({ watchers, result, isWritten }: Stream): boolean =>
-  watchers.size > 0 && result === null && !isWritten;
-
-const isUnused = ({ watchers, result }: Stream): boolean => watchers.size === 0 && result === null;
-
-/** Wakes the watchers once for everything that happens in this turn of the event loop. */
-function wake(stream: Stream): void {
-  if (stream.wakeScheduled) return;
-  stream.wakeScheduled = true;
-  setImmediate(() => {
-    stream.wakeScheduled = false;
-    for (const notify of [...stream.watchers]) notify();
-  });
-}
-
-/** Index of the first event after `seq`; events are sorted. */
-function firstAfter(events: readonly RunEvent[], seq: number): number {
-  const index = events.findIndex((event) => event.seq > seq);
-  return index === -1 ? events.length : index;
-}
+const waitsForOthers = ({ watchers, result, isWritten }: RunStream): boolean =>
+  watchers > 0 && result === null && !isWritten;

@@ -1,14 +1,21 @@
+import type { ThreadState } from "../domain/checkpoint.ts";
 import type { NewRunEvent, RunEvent, RunResult } from "../domain/run.ts";
+import type { NewThreadEntry, ThreadEntryId } from "../domain/thread-stream.ts";
 
-/** Carries the events of a run from the worker that produces them to every client that watches. */
-export interface RunBus {
+/**
+ * Carries the events of runs from the worker that produces them to every client that watches, and tells what
+ * happens on their threads. What is kept is bounded: a reader is never waited for, and told when it needs what
+ * had to go.
+ */
+export interface RunBus extends ThreadBus {
   /**
-   * Opens the stream of one attempt of a run, to be written by this process until it ends or releases it.
-   * Events of earlier attempts stay before those of this one, and their numbers are lower even if this
-   * process has never seen them.
+   * Opens the stream of one attempt of a run, to be written by this process until it ends or releases it, and
+   * tells those who watch its thread. Events of earlier attempts stay before those of this one, and their
+   * numbers are lower even if this process has never seen them.
    */
-  begin(runId: string, attempt: number): void;
+  begin(run: BeginningRun): void;
 
+  /** A long stream loses its oldest events for it. */
   append(runId: string, events: readonly NewRunEvent[]): void;
 
   /** Gives up writing a stream without its end: somebody else executes the run now, or nobody. */
@@ -18,14 +25,13 @@ export interface RunBus {
   end(runId: string, result: RunResult): void;
 
   /**
-   * Yields every event with `seq > after`, first those already there, then live ones, in order and
-   * without gaps or repeats; what is ready together comes as one batch. Returns when the run ends or
-   * `signal` aborts.
+   * Yields every event with `seq > after`, first those already there, then live ones, in order and without
+   * gaps or repeats; what is ready together comes as one batch, unless it is large. Returns when the run ends
+   * or `signal` aborts.
+   *
+   * @throws RunEventsDropped from the generator, when the next event is no longer kept
    */
-  follow(
-    runId: string,
-    options: { readonly after: number; readonly signal: AbortSignal },
-  ): AsyncGenerator<readonly RunEvent[], void, undefined>;
+  follow(runId: string, options: FollowOptions): RunEvents;
 
   /** Waits for the end of a run. @returns its result; null when `signal` aborted first */
   waitForEnd(runId: string, signal: AbortSignal): Promise<RunResult | null>;
@@ -41,6 +47,71 @@ export interface RunBus {
 
   /** All such runs. */
   watchedRuns(): readonly string[];
+}
+
+/** What happens on a thread: its runs, one after the other, and what becomes of its state. */
+interface ThreadBus {
+  /** Tells those who watch a thread that its state has changed. */
+  publishState(threadId: string, state: ThreadState): void;
+
+  /** Ends the streams of a thread that has been deleted. */
+  endThread(threadId: string): void;
+
+  /** Where a thread is now. */
+  findLatest(threadId: string): Promise<LatestOfThread>;
+
+  /**
+   * Yields what happens on a thread, first what is kept from `from` on, then what comes. Returns when the
+   * thread is deleted or `signal` aborts.
+   *
+   * @throws ThreadEventsDropped from the generator, when the next entry of these kinds is no longer kept
+   */
+  followThread(threadId: string, options: FollowThreadOptions): AsyncGenerator<ThreadEntry, void, undefined>;
+
+  /** All threads that someone follows, and that have not ended as far as this process knows. */
+  watchedThreads(): readonly string[];
+}
+
+export interface BeginningRun {
+  readonly run_id: string;
+  readonly thread_id: string;
+  readonly attempt: number;
+}
+
+export interface FollowOptions {
+  /** Null begins with the oldest event that is kept. */
+  readonly after: number | null;
+  readonly signal: AbortSignal;
+}
+
+export type RunEvents = AsyncGenerator<readonly RunEvent[], void, undefined>;
+
+export interface FollowThreadOptions {
+  /** The entry with this id is included; null begins with the oldest one that is kept. */
+  readonly from: ThreadEntryId | null;
+  /** Which entries to yield, and to miss when they are gone. */
+  readonly kinds: readonly ThreadEntryKind[];
+  readonly signal: AbortSignal;
+}
+
+export const THREAD_ENTRY_KINDS = ["runs", "state"] as const;
+export type ThreadEntryKind = (typeof THREAD_ENTRY_KINDS)[number];
+
+/** A run that began can be followed as by `follow`, also when it is forgotten meanwhile. */
+export type ThreadEntry = { readonly id: ThreadEntryId } & (
+  | Exclude<NewThreadEntry, { kind: "run_began" }>
+  | RunBegan
+);
+
+export type RunBegan = { readonly id: ThreadEntryId } & Extract<NewThreadEntry, { kind: "run_began" }> & {
+    follow(options: FollowOptions): RunEvents;
+  };
+
+export interface LatestOfThread {
+  /** After everything that has happened and before everything that will. */
+  readonly id: ThreadEntryId;
+  /** The run that is going on, and the number of its last event; null when there is none. */
+  readonly run: { readonly began: RunBegan; readonly seq: number } | null;
 }
 
 /**

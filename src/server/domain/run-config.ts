@@ -20,9 +20,11 @@ export function mergeRunConfig(assistant: Assistant, run: RunSettings): RunConfi
   const { assistant_id, graph_id } = assistant;
   const base = assistant.config as RunConfig;
   const ids = { run_id, thread_id, assistant_id, graph_id };
+  // The run's id has its place among the ids; in the configuration it would only repeat it.
+  const { run_id: _, ...config } = run.config;
   return {
     ...base,
-    ...run.config,
+    ...config,
     tags: [...new Set([...(base.tags ?? []), ...(run.config.tags ?? [])])],
     metadata: { ...assistant.metadata, ...base.metadata, ...run.config.metadata, ...run.metadata, ...ids },
     configurable: { ...base.configurable, ...run.config.configurable, ...ids },

@@ -37,6 +37,8 @@ export type RunGoto = string | { readonly node: string; readonly input?: unknown
 
 /** LangGraph's RunnableConfig as JSON; snake_case on the wire. */
 export interface RunConfig {
+  /** Becomes the run's own id. */
+  readonly run_id?: string;
   readonly tags?: readonly string[];
   readonly recursion_limit?: number;
   readonly max_concurrency?: number;
@@ -59,6 +61,10 @@ export interface RunKwargs {
   readonly interrupt_before: readonly string[] | "*" | null;
   readonly interrupt_after: readonly string[] | "*" | null;
   readonly durability: "sync" | "async" | "exit";
+  /** Whether the run fails instead of answering a question that nobody asks any more. */
+  readonly strict_resume: boolean;
+  /** Kinds of feedback for which the run gets addresses that need no key. */
+  readonly feedback_keys: readonly string[];
 }
 
 /**
@@ -75,7 +81,23 @@ export interface Run {
   readonly kwargs: RunKwargs;
   readonly created_at: Date;
   readonly updated_at: Date;
+  /** Why the run was cancelled; null unless it was. */
+  readonly cancel_reason: string | null;
+  /** The hosted server's name for where it traces a run to; no run has it here. */
+  readonly langsmith_session_name?: string | null;
 }
+
+/**
+ * Why a run was cancelled. The protocol fixes only the beginning of the one for an input that another run has used:
+ * `taken:`.
+ */
+export const CANCEL_REASONS = {
+  requested: "requested",
+  taken: "taken: its input went into another run",
+  disconnected: "disconnected: its client went away",
+} as const;
+
+export const supersededBy = (runId: string): string => `superseded: by run ${runId}`;
 
 /** What proves that a worker still owns a run; every write of a worker carries it. */
 export interface Fence {
@@ -105,6 +127,9 @@ export interface NewRun {
   readonly delaySeconds: number;
 }
 
+/** Addresses to send feedback on a run to, by its kind. */
+export type FeedbackUrls = Readonly<Record<string, string>>;
+
 /** How a run ended, for those who wait for it. */
 export interface RunResult {
   readonly status: Exclude<RunStatus, "pending" | "running">;
@@ -112,12 +137,37 @@ export interface RunResult {
   readonly values: unknown;
   readonly interrupts: readonly Interrupt[];
   readonly error: RunFailure | null;
+  /** Absent when none were asked for, or there are none to be had. */
+  readonly feedback?: FeedbackUrls;
 }
 
 /** A failure as clients see it: its kind and message, never its stack. */
 export interface RunFailure {
   readonly error: string;
   readonly message: string;
+  /** Of a resume that was refused: why, which of its questions are not open, and which ones are. */
+  readonly reason?: ResumeRefused["reason"];
+  readonly interrupt_ids?: readonly string[];
+  readonly pending_ids?: readonly string[];
+}
+
+/** A strict resume that does not fit the open questions. Nothing was executed; the questions stay open. */
+export class ResumeRefused extends Error {
+  /** The protocol's name, by which clients know it. */
+  override readonly name = "UnknownInterruptError";
+  readonly reason: "not_pending" | "empty_map" | "ambiguous";
+  readonly interruptIds: readonly string[];
+  readonly pendingIds: readonly string[];
+
+  constructor(
+    message: string,
+    refusal: Pick<ResumeRefused, "reason" | "pendingIds"> & { readonly interruptIds?: readonly string[] },
+  ) {
+    super(message);
+    this.reason = refusal.reason;
+    this.interruptIds = refusal.interruptIds ?? [];
+    this.pendingIds = refusal.pendingIds;
+  }
 }
 
 /** One server-sent event of a run, before it has a place in the stream. */
@@ -135,10 +185,15 @@ export interface RunEvent extends NewRunEvent {
 export const isFinished = (status: RunStatus): boolean => status !== "pending" && status !== "running";
 
 /** Takes an error as it was thrown, or as LangGraph keeps it: a plain object with its name and message. */
-export const toRunFailure = (error: unknown): RunFailure =>
-  error instanceof Error || isKeptError(error)
+export function toRunFailure(error: unknown): RunFailure {
+  if (error instanceof ResumeRefused) {
+    const { name, message, reason, interruptIds, pendingIds } = error;
+    return { error: name, message, reason, interrupt_ids: interruptIds, pending_ids: pendingIds };
+  }
+  return error instanceof Error || isKeptError(error)
     ? { error: error.name, message: error.message }
     : { error: "Error", message: String(error) };
+}
 
 const isKeptError = (error: unknown): error is { readonly name: string; readonly message: string } =>
   isJsonObject(error) && typeof error["name"] === "string" && typeof error["message"] === "string";

@@ -37,6 +37,40 @@ export interface ThreadOutcome {
   readonly error: JsonObject | null;
 }
 
+/** What happens to a thread at the end of its life: it goes, or all but its latest state does. */
+export const PRUNE_STRATEGIES = ["delete", "keep_latest"] as const;
+export type PruneStrategy = (typeof PRUNE_STRATEGIES)[number];
+
+/** How long a thread may live, as it is asked for. */
+export interface NewThreadTtl {
+  readonly strategy: PruneStrategy;
+  /** From now on. */
+  readonly ttl_minutes: number;
+}
+
+/** How long a thread may live. */
+export interface ThreadTtl extends NewThreadTtl {
+  readonly expires_at: Date;
+}
+
+/** The fields of a thread, in the order in which they are shown. */
+export const THREAD_FIELDS = [
+  "thread_id",
+  "created_at",
+  "updated_at",
+  "state_updated_at",
+  "metadata",
+  "config",
+  "status",
+  "values",
+  "interrupts",
+  "error",
+] as const satisfies readonly (keyof Thread)[];
+export type ThreadField = (typeof THREAD_FIELDS)[number];
+
+/** What a search found of a thread: the fields that were selected, and what was taken out of it by path. */
+export type FoundThread = Partial<Thread> & { readonly extracted?: JsonObject };
+
 export const THREAD_SORT_KEYS = [
   "thread_id",
   "status",

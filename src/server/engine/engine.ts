@@ -2,12 +2,14 @@ import { createRequire } from "node:module";
 import { drawGraph } from "./draw-graph.ts";
 import type { GraphRegistry } from "./graph-registry.ts";
 import { requireNodes } from "./require-nodes.ts";
+import type { Schemas } from "./schemas/open-schemas.ts";
 import { streamGraph } from "./stream-graph.ts";
 import { readThreadHistory, readThreadState, updateThreadState } from "./thread-state.ts";
+import { applySupersteps } from "./thread-supersteps.ts";
 import type { TrackedSaver } from "./tracked-saver.ts";
 
 /** What the server can do with the project's graphs, with the graphs already applied. */
-export function createEngine(graphs: GraphRegistry, checkpointer: TrackedSaver) {
+export function createEngine(graphs: GraphRegistry, checkpointer: TrackedSaver, schemas: Schemas) {
   const langGraphVersion = findLangGraphVersion();
   const withGraphs =
     <A extends unknown[], R>(work: (graphs: GraphRegistry, ...args: A) => R) =>
@@ -25,7 +27,13 @@ export function createEngine(graphs: GraphRegistry, checkpointer: TrackedSaver) 
     readThreadState: withGraphs(readThreadState),
     readThreadHistory: withGraphs(readThreadHistory),
     updateThreadState: withGraphs(updateThreadState),
+    applySupersteps: withGraphs(applySupersteps),
+    /** Deletes all state of a thread at once, whatever transaction the caller is in. */
+    deleteThreadState: (threadId: string): Promise<void> => checkpointer.deleteThread(threadId),
     drawGraph: withGraphs(drawGraph),
+    readSchemas: schemas.readSchemas,
+    readSubgraphs: schemas.readSubgraphs,
+    extractSchemas: schemas.extract,
   };
 }
 
@@ -33,7 +41,8 @@ export type Engine = ReturnType<typeof createEngine>;
 
 type Tail<T extends unknown[]> = T extends [unknown, ...infer Rest] ? Rest : never;
 
-function findLangGraphVersion(): string {
+/** Of the copy that this process uses. */
+export function findLangGraphVersion(): string {
   const require = createRequire(import.meta.resolve("@langchain/langgraph"));
   const { version } = require("@langchain/langgraph/package.json") as { version: string };
   return version;

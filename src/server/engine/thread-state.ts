@@ -2,13 +2,13 @@ import type { RunnableConfig } from "@langchain/core/runnables";
 import type { StateSnapshot } from "@langchain/langgraph";
 import type { CheckpointRef, ThreadState, ThreadTask } from "../domain/checkpoint.ts";
 import { invalid } from "../domain/errors.ts";
-import type { JsonObject } from "../domain/json.ts";
+import { isJsonObject, type JsonObject } from "../domain/json.ts";
 import { toRunFailure } from "../domain/run.ts";
 import type { Interrupt, Interrupts } from "../domain/thread.ts";
 import { toCheckpoint, toRunnableConfig } from "./checkpoint-config.ts";
 import type { GraphRegistry } from "./graph-registry.ts";
 import type { Graph } from "./load-graph.ts";
-import { requireNode } from "./require-nodes.ts";
+import { type NodeReference, requireNode } from "./require-nodes.ts";
 import { toJson } from "./to-json.ts";
 
 /** Which graph reads the state of a thread, and how it is configured. */
@@ -65,7 +65,12 @@ export interface StateUpdate {
 }
 
 /** What LangGraph understands in place of a node: the start, the end, a new input, a copy of the checkpoint. */
-const LANGGRAPH_NODES = new Set(["__start__", "__end__", "__input__", "__copy__"]);
+export const LANGGRAPH_NODES: ReadonlySet<string> = new Set([
+  "__start__",
+  "__end__",
+  "__input__",
+  "__copy__",
+]);
 
 /**
  * Writes to the state as if a node had.
@@ -79,8 +84,12 @@ export async function updateThreadState(
 ): Promise<ReturnType<typeof toCheckpoint>> {
   const graph = await openGraph(graphs, thread, "threads.update");
   // A subgraph has nodes of its own.
-  if (as_node !== null && (checkpoint.checkpoint_ns ?? "") === "" && !LANGGRAPH_NODES.has(as_node)) {
-    requireNode(graph, thread.graph_id, { path: "as_node", node: as_node });
+  if ((checkpoint.checkpoint_ns ?? "") === "") {
+    if (as_node !== null && !LANGGRAPH_NODES.has(as_node)) {
+      requireNode(graph, thread.graph_id, { path: "as_node", node: as_node });
+    }
+    // LangGraph would find the node missing when it has written the copy already.
+    for (const { path, node } of namedByWrites(values)) requireNode(graph, thread.graph_id, { path, node });
   }
   const config = toRunnableConfig(thread.thread_id, checkpoint);
   return toCheckpoint(
@@ -88,13 +97,18 @@ export async function updateThreadState(
   );
 }
 
-/** A list of updates stands for all of them at once, later ones winning. */
-const mergeUpdates = (values: unknown): unknown =>
-  Array.isArray(values) && values.every((item) => typeof item === "object" && item !== null)
-    ? Object.assign({}, ...values)
-    : values;
+/** The nodes of a list of `[values, node]`, with which a checkpoint is copied. */
+const namedByWrites = (values: unknown): NodeReference[] =>
+  (Array.isArray(values) ? values : []).flatMap((item: unknown, position) =>
+    Array.isArray(item) ? [{ path: `values.${position}.1`, node: String(item[1]) }] : [],
+  );
 
-const openGraph = (
+/** A list of updates stands for all of them at once, later ones winning. */
+export const mergeUpdates = (values: unknown): unknown =>
+  Array.isArray(values) && values.every(isJsonObject) ? Object.assign({}, ...values) : values;
+
+/** @throws DomainError `not_found` or `validation_error` when there is no such graph, or it cannot be made */
+export const openGraph = (
   graphs: GraphRegistry,
   { graph_id, thread_id, configurable }: ThreadGraph,
   accessContext: "threads.read" | "threads.update",

@@ -3,5 +3,11 @@ import type { Caller } from "../domain/caller.ts";
 
 /** What middleware leaves on the Hono context. */
 export interface Env {
-  Variables: { caller: Caller; log: Logger; requestId: string };
+  Variables: {
+    caller: Caller;
+    log: Logger;
+    requestId: string;
+    /** Headers of the request that its runs find in their configuration; what the body says wins over them. */
+    configurable: Readonly<Record<string, string>>;
+  };
 }

@@ -1,10 +1,18 @@
 import type { Context } from "hono";
 import { isJsonObject } from "../domain/json.ts";
-import type { Run, RunEvent, RunResult, StreamMode } from "../domain/run.ts";
+import {
+  CANCEL_REASONS,
+  type Run,
+  type RunConfig,
+  type RunEvent,
+  type RunResult,
+  type StreamMode,
+} from "../domain/run.ts";
 import type { Services } from "../services/bind.ts";
 import type { RunRef } from "../services/runs/join-run.ts";
 import type { Env } from "./env.ts";
-import { toEventStream, toKeptAliveStream } from "./sse.ts";
+import { sendEvents } from "./send-events.ts";
+import { type EventBatches, toKeptAliveStream } from "./sse.ts";
 
 export interface RunResponses {
   /** The events of a run as a stream that can be resumed. */
@@ -25,11 +33,19 @@ interface DisconnectOption {
 export interface FollowOptions extends DisconnectOption {
   readonly after: number;
   readonly modes: readonly StreamMode[] | null;
+  readonly namespaces: readonly (readonly string[])[] | null;
 }
 
 /** Names a run for the client; the SDK reads the id of a run it made from here. */
 export const contentLocation = (isStateless: boolean, { thread_id, run_id }: Run): string =>
   isStateless ? `/runs/${run_id}` : `/threads/${thread_id}/runs/${run_id}`;
+
+/** A request for a run, with what its headers say to the configuration. */
+export const withHeaders = <T extends { readonly config: RunConfig }>(c: Context<Env>, request: T): T => {
+  if (Object.keys(c.var.configurable).length === 0) return request;
+  const configurable = { ...c.var.configurable, ...request.config.configurable };
+  return { ...request, config: { ...request.config, configurable } };
+};
 
 type RunServices = Pick<Services, "cancelRun" | "followRun" | "joinRun" | "waitForCreatedRun" | "waitForRun">;
 
@@ -44,7 +60,12 @@ export function createRunResponses(
       left.abort();
       if (!cancel) return;
       services
-        .cancelRun(c.var.caller, { thread_id, run_id, action: "interrupt" })
+        .cancelRun(c.var.caller, {
+          thread_id,
+          run_id,
+          action: "interrupt",
+          reason: CANCEL_REASONS.disconnected,
+        })
         .catch((error: unknown) =>
           c.var.log.warn({ err: error, run_id }, "could not cancel the run of a client that left"),
         );
@@ -53,17 +74,13 @@ export function createRunResponses(
   };
 
   return {
-    async stream(c, run, { after, modes, cancelOnDisconnect }) {
+    async stream(c, run, { cancelOnDisconnect, ...follow }) {
       const { signal, leave } = onLeave(c, run, cancelOnDisconnect);
-      const options = { after, modes, signal };
+      const options = { ...follow, signal };
       const batches = run.isNew
         ? services.followRun(run.run_id, options)
         : await services.joinRun(c.var.caller, run, options);
-      c.header("Content-Type", "text/event-stream");
-      c.header("Cache-Control", "no-cache");
-      c.header("X-Accel-Buffering", "no");
-      c.header("Location", streamPath(run));
-      return c.body(toEventStream(guard(c, batches), { heartbeatMs, onLeave: leave }));
+      return sendEvents(c, numbered(batches), { location: streamPath(run), heartbeatMs, onLeave: leave });
     },
 
     async wait(c, run, { cancelOnDisconnect }) {
@@ -86,26 +103,24 @@ async function* bodyOf(ended: Promise<RunResult | null>) {
   yield JSON.stringify(toWaitBody(await ended));
 }
 
-/** Values of the thread; `__interrupt__` says that the graph waits for an answer, `__error__` that it failed. */
+/**
+ * Values of the thread; `__interrupt__` says that the graph waits for an answer, `__error__` that it failed,
+ * `__feedback__` where to send feedback on the run.
+ */
 function toWaitBody(result: RunResult | null): unknown {
   if (result === null) return null;
-  const { error, interrupts, values } = result;
-  if (error !== null) return { __error__: error };
-  return interrupts.length > 0 && (values === null || isJsonObject(values))
-    ? { ...values, __interrupt__: interrupts }
-    : values;
+  const { error, interrupts, values, feedback } = result;
+  const added = {
+    ...(error === null && interrupts.length > 0 && { __interrupt__: interrupts }),
+    ...(feedback !== undefined && { __feedback__: feedback }),
+  };
+  if (error !== null) return { __error__: error, ...added };
+  // Values that are no object have no place for more.
+  if (Object.keys(added).length === 0 || !(values === null || isJsonObject(values))) return values;
+  return { ...values, ...added };
 }
 
-/** After the headers an error can only become an event. */
-async function* guard(
-  c: Context<Env>,
-  batches: AsyncGenerator<readonly RunEvent[], void, undefined>,
-): AsyncGenerator<readonly RunEvent[], void, undefined> {
-  try {
-    yield* batches;
-  } catch (error) {
-    c.var.log.error({ err: error }, "stream failed");
-    const data = JSON.stringify({ error: "internal_error", message: "An unexpected error occurred" });
-    yield [{ seq: 0, event: "error", data }];
-  }
+/** The id of an event is its number in the run. */
+async function* numbered(batches: AsyncGenerator<readonly RunEvent[], void, undefined>): EventBatches {
+  for await (const batch of batches) yield batch.map(({ seq, ...event }) => ({ ...event, id: String(seq) }));
 }

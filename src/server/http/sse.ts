@@ -1,4 +1,13 @@
-import type { RunEvent } from "../domain/run.ts";
+/** One event as a client gets it. */
+export interface ServerSentEvent {
+  readonly event: string;
+  /** JSON text. */
+  readonly data: string;
+  /** What to send as `Last-Event-ID` to go on after it; null leaves the client at the one before. */
+  readonly id: string | null;
+}
+
+export type EventBatches = AsyncGenerator<readonly ServerSentEvent[], void, undefined>;
 
 export interface StreamOptions {
   /** How often to send a comment while nothing happens, so that proxies and clients keep the connection. */
@@ -9,21 +18,17 @@ export interface StreamOptions {
 
 const HEARTBEAT = ": heartbeat\n\n";
 
-/**
- * Writes batches of run events as server-sent events; `id` is the event's number, for `Last-Event-ID`.
- * A batch is one write. A client that reads slowly is waited for.
- */
-export const toEventStream = (
-  batches: AsyncGenerator<readonly RunEvent[], void, undefined>,
-  options: StreamOptions,
-): ReadableStream<Uint8Array> => toKeptAliveStream(mapBatches(batches), HEARTBEAT, options);
+/** Writes server-sent events. A batch is one write. A client that reads slowly is waited for. */
+export const toEventStream = (batches: EventBatches, options: StreamOptions): ReadableStream<Uint8Array> =>
+  toKeptAliveStream(mapBatches(batches), HEARTBEAT, options);
 
-async function* mapBatches(batches: AsyncGenerator<readonly RunEvent[], void, undefined>) {
+async function* mapBatches(batches: EventBatches) {
   for await (const batch of batches) yield batch.map(toFrame).join("");
 }
 
 /** Event names and JSON text contain no line breaks, so nothing in them can begin a field. */
-const toFrame = ({ seq, event, data }: RunEvent): string => `event: ${event}\ndata: ${data}\nid: ${seq}\n\n`;
+const toFrame = ({ event, data, id }: ServerSentEvent): string =>
+  `event: ${event}\ndata: ${data}\n${id === null ? "" : `id: ${id}\n`}\n`;
 
 /** Streams text chunks, and `filler` whenever the next one takes longer than a heartbeat. */
 export function toKeptAliveStream(

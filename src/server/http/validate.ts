@@ -10,13 +10,20 @@ type Part = "json" | "param" | "query";
 
 const NAMES: Record<Part, string> = { json: "body", param: "path", query: "query" };
 
+/** What a validator checks, for the description of the API. */
+export interface Validation {
+  readonly part: Part;
+  readonly schema: z.ZodType<object>;
+}
+
+const VALIDATION = Symbol("validation");
+
 /** Checks one part of the request against a schema; a mismatch is a 422 that lists what is wrong. */
-export const valid =
-  <P extends Part, S extends z.ZodType<object>>(
-    part: P,
-    schema: S,
-  ): MiddlewareHandler<Env, string, { in: Record<P, z.input<S>>; out: Record<P, z.output<S>> }> =>
-  async (c, next) => {
+export function valid<P extends Part, S extends z.ZodType<object>>(
+  part: P,
+  schema: S,
+): MiddlewareHandler<Env, string, { in: Record<P, z.input<S>>; out: Record<P, z.output<S>> }> {
+  const validate: MiddlewareHandler<Env> = async (c, next) => {
     const value = await read(c, part);
     const problem = findJsonProblem(value);
     if (problem !== null) throw invalidPart(part, [problem]);
@@ -25,6 +32,12 @@ export const valid =
     c.req.addValidatedData(part, parsed.data);
     await next();
   };
+  return Object.assign(validate, { [VALIDATION]: { part, schema } satisfies Validation });
+}
+
+/** @returns null when the handler is not a validator */
+export const validationOf = (handler: object & { [VALIDATION]?: Validation }): Validation | null =>
+  handler[VALIDATION] ?? null;
 
 interface Issue {
   readonly path: string;

@@ -1,3 +1,4 @@
+import type { JsonObject } from "../domain/json.ts";
 import type { Queryable } from "./database.ts";
 
 /** LangGraph's tables, touched only where its saver has no operation for it. */
@@ -20,6 +21,15 @@ export async function findMissingCheckpoint(
     [threadId, checkpoints.map(([namespace]) => namespace), checkpoints.map(([, id]) => id)],
   );
   return rows[0]?.checkpoint_id ?? null;
+}
+
+/** Whether a thread has a checkpoint that a run with this id has made. */
+export async function hasCheckpointsOfRun(db: Queryable, threadId: string, runId: string): Promise<boolean> {
+  const { rowCount } = await db.query(
+    "select 1 from checkpoints where thread_id = $1 and metadata ->> 'run_id' = $2 limit 1",
+    [threadId, runId],
+  );
+  return rowCount === 1;
 }
 
 /** Deletes all state of a thread. */
@@ -68,4 +78,49 @@ export async function deleteCheckpointsOfRun(tx: Queryable, threadId: string, ru
                  and checkpoints.checkpoint -> 'channel_versions' ->> blobs.channel = blobs.version)`,
     [threadId],
   );
+}
+
+/**
+ * Copies all state of a thread to another, as it is at one moment, whatever is being written meanwhile:
+ * a saver writes a checkpoint together with its values, and this is one statement.
+ */
+export async function copyCheckpoints(
+  tx: Queryable,
+  { from, to }: { readonly from: string; readonly to: string },
+): Promise<void> {
+  await tx.query(
+    `with blobs as (
+            insert into checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
+            select $2, checkpoint_ns, channel, version, type, blob
+              from checkpoint_blobs where thread_id = $1),
+          writes as (
+            insert into checkpoint_writes
+                   (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob)
+            select $2, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob
+              from checkpoint_writes where thread_id = $1)
+     insert into checkpoints
+            (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
+     select $2, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint,
+            case when metadata ? 'thread_id'
+              then metadata || jsonb_build_object('thread_id', $2::text) else metadata end
+       from checkpoints where thread_id = $1`,
+    [from, to],
+  );
+}
+
+/** Merges metadata into that of a thread's latest checkpoint. @returns whether there is one */
+export async function updateLatestCheckpointMetadata(
+  tx: Queryable,
+  threadId: string,
+  metadata: JsonObject,
+): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `update checkpoints
+        set metadata = metadata || $2
+      where thread_id = $1 and checkpoint_ns = ''
+        and checkpoint_id = (
+              select max(checkpoint_id) from checkpoints where thread_id = $1 and checkpoint_ns = '')`,
+    [threadId, metadata],
+  );
+  return rowCount === 1;
 }

@@ -81,7 +81,9 @@ export async function finishRun(
 ): Promise<boolean> {
   const { rowCount } = await tx.query(
     `update runs
-        set status = $4, claimed_by = null, lease_expires_at = null, updated_at = now()
+        set status = $4, claimed_by = null, lease_expires_at = null, updated_at = now(),
+            -- A run that came to its end before it could be stopped was not cancelled after all.
+            cancel_reason = case when $4 = 'interrupted' and cancel_requested is not null then cancel_reason end
       where run_id = $1
         and claimed_by = $2
         and attempt = $3

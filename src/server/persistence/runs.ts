@@ -2,17 +2,21 @@ import type { Page } from "../domain/page.ts";
 import type { CancelAction, NewRun, Run, RunFailure, RunResult, RunStatus } from "../domain/run.ts";
 import type { Interrupts } from "../domain/thread.ts";
 import { createConditions } from "./conditions.ts";
-import { only, type Queryable } from "./database.ts";
+import type { Queryable } from "./database.ts";
 
 export const RUN =
-  "run_id, thread_id, assistant_id, status, multitask_strategy, metadata, kwargs, created_at, updated_at";
+  "run_id, thread_id, assistant_id, status, multitask_strategy, metadata, kwargs, cancel_reason, created_at, updated_at";
 
-/** Adds a pending run. The row is the queue entry; wake the workers once it is committed. */
-export async function insertRun(tx: Queryable, owner: string, run: NewRun): Promise<Run> {
+/**
+ * Adds a pending run. The row is the queue entry; wake the workers once it is committed.
+ * @returns null when the id is taken
+ */
+export async function insertRun(tx: Queryable, owner: string, run: NewRun): Promise<Run | null> {
   const { rows } = await tx.query<Run>(
     `insert into runs (run_id, thread_id, assistant_id, owner, multitask_strategy, metadata, kwargs,
                        delete_thread, available_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 second')
+     on conflict (run_id) do nothing
      returning ${RUN}`,
     [
       run.run_id,
@@ -26,7 +30,7 @@ export async function insertRun(tx: Queryable, owner: string, run: NewRun): Prom
       run.delaySeconds,
     ],
   );
-  return only(rows);
+  return rows[0] ?? null;
 }
 
 /** @param threadId null finds the run on whatever thread it is */
@@ -90,16 +94,25 @@ export interface EndedPendingRun {
   readonly has_begun: boolean;
 }
 
+/** Keeps a run from being claimed, finished or handed back until the transaction ends. */
+export async function lockRun(tx: Queryable, runId: string): Promise<void> {
+  await tx.query("select from runs where run_id = $1 for update", [runId]);
+}
+
 /**
  * Ends a run that no worker has.
  * @returns null when the run is not pending (any more)
  */
-export async function finishPendingRun(tx: Queryable, runId: string): Promise<EndedPendingRun | null> {
+export async function finishPendingRun(
+  tx: Queryable,
+  runId: string,
+  reason: string,
+): Promise<EndedPendingRun | null> {
   const { rows } = await tx.query<EndedPendingRun>(
-    `update runs set status = 'interrupted', updated_at = now()
+    `update runs set status = 'interrupted', cancel_reason = $2, updated_at = now()
       where run_id = $1 and status = 'pending'
      returning thread_id, delete_thread, attempt > 0 as has_begun`,
-    [runId],
+    [runId, reason],
   );
   return rows[0] ?? null;
 }
@@ -108,12 +121,47 @@ export async function finishPendingRun(tx: Queryable, runId: string): Promise<En
  * Asks the worker of a running run to stop it. The request is a column, so it outlives the worker.
  * @returns false when the run is not running (any more)
  */
-export async function requestCancel(tx: Queryable, runId: string, action: CancelAction): Promise<boolean> {
+export async function requestCancel(
+  tx: Queryable,
+  runId: string,
+  { action, reason }: { readonly action: CancelAction; readonly reason: string },
+): Promise<boolean> {
   const { rowCount } = await tx.query(
-    `update runs set cancel_requested = $2 where run_id = $1 and status = 'running'`,
-    [runId, action],
+    `update runs set cancel_requested = $2, cancel_reason = $3 where run_id = $1 and status = 'running'`,
+    [runId, action, reason],
   );
   return rowCount === 1;
+}
+
+/** Those of the runs that are on a thread, whatever their status. */
+export async function listRunsOfThread(
+  db: Queryable,
+  owner: string,
+  threadId: string,
+  runIds: readonly string[],
+): Promise<string[]> {
+  const { rows } = await db.query<{ run_id: string }>(
+    "select run_id from runs where run_id = any($3::uuid[]) and thread_id = $2 and owner = $1",
+    [owner, threadId, runIds],
+  );
+  return rows.map(({ run_id }) => run_id);
+}
+
+/** Pending and running runs of an owner, by their threads; the oldest first. */
+export async function listUnfinishedRunsByThread(
+  db: Queryable,
+  owner: string,
+  statuses: readonly ("pending" | "running")[],
+): Promise<{ readonly thread_id: string; readonly run_ids: readonly string[] }[]> {
+  const { rows } = await db.query<{ thread_id: string; run_ids: string[] }>(
+    `select thread_id, array_agg(run_id order by seq) as run_ids
+       from runs
+      where owner = $1 and status = any($2) and status in ('pending', 'running')
+      group by thread_id
+      order by min(seq)`,
+    [owner, statuses],
+  );
+  return rows;
 }
 
 /** @returns whether there was one */

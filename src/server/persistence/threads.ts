@@ -1,33 +1,41 @@
 import type { JsonObject } from "../domain/json.ts";
-import type { Page, SortOrder } from "../domain/page.ts";
-import type { Thread, ThreadOutcome, ThreadSortKey, ThreadStatus } from "../domain/thread.ts";
-import { createConditions } from "./conditions.ts";
-import { only, type Queryable } from "./database.ts";
+import { type NewThreadTtl, THREAD_FIELDS, type Thread, type ThreadOutcome } from "../domain/thread.ts";
+import type { Queryable } from "./database.ts";
 
-const THREAD =
-  'thread_id, created_at, updated_at, state_updated_at, metadata, config, status, "values", interrupts, error';
-
-export interface ThreadFilter {
-  readonly ids?: readonly string[] | undefined;
-  readonly metadata?: JsonObject | undefined;
-  readonly values?: JsonObject | undefined;
-  readonly status?: ThreadStatus | undefined;
-}
+const THREAD = THREAD_FIELDS.map((field) => `"${field}"`).join(", ");
 
 /** @returns null when the id is taken */
 export async function insertThread(
   db: Queryable,
   owner: string,
-  thread: Pick<Thread, "thread_id" | "metadata">,
+  thread: Pick<Thread, "thread_id" | "metadata"> & { readonly ttl?: NewThreadTtl | null },
 ): Promise<Thread | null> {
+  const { ttl = null } = thread;
   const { rows } = await db.query<Thread>(
-    `insert into threads (thread_id, owner, metadata)
-     values ($1, $2, $3)
+    `insert into threads (thread_id, owner, metadata, ttl_strategy, ttl_minutes, expires_at)
+     values ($1, $2, $3, $4, $5::float8, now() + $5::float8 * interval '1 minute')
      on conflict (thread_id) do nothing
      returning ${THREAD}`,
-    [thread.thread_id, owner, thread.metadata],
+    [thread.thread_id, owner, thread.metadata, ttl?.strategy ?? null, ttl?.ttl_minutes ?? null],
   );
   return rows[0] ?? null;
+}
+
+/** Makes a thread that looks like another, which must be there; one that is busy leaves an idle copy. */
+export async function insertThreadCopy(
+  tx: Queryable,
+  { from, to }: { readonly from: string; readonly to: string },
+): Promise<void> {
+  await tx.query(
+    `insert into threads (thread_id, owner, metadata, config, status, "values", interrupts, error)
+     select $2::uuid, owner, metadata,
+            -- Some clients name the thread in the configuration too.
+            jsonb_set(config, '{configurable,thread_id}', to_jsonb($2::text), false),
+            case when status = 'busy' then 'idle' else status end,
+            "values", interrupts, error
+       from threads where thread_id = $1`,
+    [from, to],
+  );
 }
 
 export async function findThread(db: Queryable, owner: string, threadId: string): Promise<Thread | null> {
@@ -134,41 +142,6 @@ export async function updateThreadStatusFromRuns(tx: Queryable, threadId: string
   );
 }
 
-const toConditions = (owner: string, filter: ThreadFilter) => {
-  const conditions = createConditions();
-  conditions.add("owner = ?", owner);
-  if (filter.ids !== undefined) conditions.add("thread_id = any(?::uuid[])", filter.ids);
-  if (filter.status !== undefined) conditions.add("status = ?", filter.status);
-  if (filter.metadata !== undefined) conditions.add("metadata @> ?", filter.metadata);
-  if (filter.values !== undefined) conditions.add('"values" @> ?', filter.values);
-  return conditions;
-};
-
-export async function listThreads(
-  db: Queryable,
-  owner: string,
-  filter: ThreadFilter,
-  { sort_by, sort_order, limit, offset }: Page & { sort_by: ThreadSortKey; sort_order: SortOrder },
-): Promise<Thread[]> {
-  const conditions = toConditions(owner, filter);
-  const { rows } = await db.query<Thread>(
-    `select ${THREAD} from threads ${conditions.where}
-      order by ${sort_by} ${sort_order}, thread_id
-      limit ${conditions.value(limit)} offset ${conditions.value(offset)}`,
-    [...conditions.values],
-  );
-  return rows;
-}
-
-export async function countThreads(db: Queryable, owner: string, filter: ThreadFilter): Promise<number> {
-  const conditions = toConditions(owner, filter);
-  const { rows } = await db.query<{ count: number }>(
-    `select count(*)::int as count from threads ${conditions.where}`,
-    [...conditions.values],
-  );
-  return only(rows).count;
-}
-
 /** Deletes a thread with its runs. @returns whether there was one */
 export async function deleteThread(tx: Queryable, owner: string, threadId: string): Promise<boolean> {
   const { rowCount } = await tx.query("delete from threads where thread_id = $1 and owner = $2", [
@@ -229,4 +202,13 @@ export async function updateIdleThreadOutcome(
 /** Deletes the thread that was made for a run, whoever owns it. Its runs go with it. */
 export async function deleteThreadOfRun(tx: Queryable, threadId: string): Promise<void> {
   await tx.query("delete from threads where thread_id = $1", [threadId]);
+}
+
+/** Which of these threads there are. */
+export async function listExistingThreads(db: Queryable, threadIds: readonly string[]): Promise<string[]> {
+  const { rows } = await db.query<{ thread_id: string }>(
+    "select thread_id from threads where thread_id = any($1::uuid[])",
+    [threadIds],
+  );
+  return rows.map(({ thread_id }) => thread_id);
 }

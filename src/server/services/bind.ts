@@ -1,16 +1,24 @@
 import type { RunBus } from "../bus/run-bus.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Database } from "../persistence/database.ts";
+import { getAssistantSchemas, getAssistantSubgraphs } from "./assistant-schemas.ts";
 import * as assistants from "./assistants.ts";
 import { deleteAssistant } from "./delete-assistant.ts";
-import { cancelRun, cancelRunAndWait } from "./runs/cancel-run.ts";
-import { createRun } from "./runs/create-run.ts";
+import { cancelRun, cancelRunAndWait, cancelRuns } from "./runs/cancel-run.ts";
+import { createRun, createRuns } from "./runs/create-run.ts";
 import { executeRun } from "./runs/execute-run.ts";
+import type { RequestFeedbackUrls } from "./runs/feedback-urls.ts";
 import { followRun, joinRun, waitForCreatedRun, waitForRun } from "./runs/join-run.ts";
 import { deleteRun, getRun, listRuns } from "./runs/read-runs.ts";
 import { recoverExpiredRuns } from "./runs/recover-expired-runs.ts";
 import { settleWatchedRuns } from "./runs/settle-watched-runs.ts";
+import { sweepEphemeralThreads } from "./runs/sweep-ephemeral-threads.ts";
 import * as store from "./store.ts";
+import { copyThread } from "./threads/copy-thread.ts";
+import { createThread } from "./threads/create-thread.ts";
+import { pruneThreads } from "./threads/prune-threads.ts";
+import { settleWatchedThreads } from "./threads/settle-watched-threads.ts";
+import { streamThread } from "./threads/stream-thread.ts";
 import * as threadState from "./threads/thread-state.ts";
 import * as threads from "./threads/threads.ts";
 import type { WakeUps } from "./wake-ups.ts";
@@ -21,6 +29,8 @@ export interface ServiceDeps {
   readonly engine: Engine;
   readonly wakeUps: WakeUps;
   readonly storeTtl: store.StoreTtl | null;
+  /** Null without a LangSmith to ask. */
+  readonly requestFeedbackUrls: RequestFeedbackUrls | null;
 }
 
 /** Every use-case with its dependencies already applied. Routes and jobs see only this. */
@@ -37,25 +47,35 @@ export function bindServices(deps: ServiceDeps) {
     drawAssistant: bind(assistants.drawAssistant),
     ensureDefaultAssistants: bind(assistants.ensureDefaultAssistants),
     getAssistant: bind(assistants.getAssistant),
+    getAssistantSchemas: bind(getAssistantSchemas),
+    getAssistantSubgraphs: bind(getAssistantSubgraphs),
     listAssistantVersions: bind(assistants.listAssistantVersions),
     searchAssistants: bind(assistants.searchAssistants),
     setLatestAssistantVersion: bind(assistants.setLatestAssistantVersion),
     updateAssistant: bind(assistants.updateAssistant),
 
     countThreads: bind(threads.countThreads),
-    createThread: bind(threads.createThread),
+    copyThread: bind(copyThread),
+    createThread: bind(createThread),
     deleteThread: bind(threads.deleteThread),
     getThread: bind(threads.getThread),
+    getThreadWithTtl: bind(threads.getThreadWithTtl),
+    pruneThreads: bind(pruneThreads),
     searchThreads: bind(threads.searchThreads),
+    settleWatchedThreads: bind(settleWatchedThreads),
+    streamThread: bind(streamThread),
     updateThread: bind(threads.updateThread),
 
     getThreadHistory: bind(threadState.getThreadHistory),
     getThreadState: bind(threadState.getThreadState),
+    patchThreadState: bind(threadState.patchThreadState),
     updateThreadState: bind(threadState.updateThreadState),
 
     cancelRun: bind(cancelRun),
     cancelRunAndWait: bind(cancelRunAndWait),
+    cancelRuns: bind(cancelRuns),
     createRun: bind(createRun),
+    createRuns: bind(createRuns),
     deleteRun: bind(deleteRun),
     executeRun: bind(executeRun),
     followRun: bind(followRun),
@@ -64,6 +84,7 @@ export function bindServices(deps: ServiceDeps) {
     listRuns: bind(listRuns),
     recoverExpiredRuns: bind(recoverExpiredRuns),
     settleWatchedRuns: bind(settleWatchedRuns),
+    sweepEphemeralThreads: bind(sweepEphemeralThreads),
     waitForCreatedRun: bind(waitForCreatedRun),
     waitForRun: bind(waitForRun),
 

@@ -193,7 +193,7 @@ describe("renewing", () => {
     for (let count = 0; count < 3; count++) await givenRun(db, await givenThread(db));
     const [first, second] = await claim(db, "worker", { limit: 2 });
     const [others] = await claim(db, "other");
-    await requestCancel(db, second?.run_id ?? "", "rollback");
+    await requestCancel(db, second?.run_id ?? "", { action: "rollback", reason: "requested" });
     const kept = await renewLeases(db, "worker", LONG_MS);
     expect(
       kept.toSorted((a, b) => (a.run_id === first?.run_id ? -1 : b.run_id === first?.run_id ? 1 : 0)),

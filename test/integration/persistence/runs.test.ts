@@ -5,6 +5,7 @@ import {
   deleteRun,
   findRun,
   finishPendingRun,
+  insertRun,
   listEndedRuns,
   listRuns,
   listUnfinishedRuns,
@@ -27,6 +28,7 @@ test("a run is found by its owner, on its thread or on whichever it is", async (
   expect(await findRun(db, OWNER, randomUUID(), run.run_id)).toBeNull();
   expect(Object.keys(run).toSorted()).toEqual([
     "assistant_id",
+    "cancel_reason",
     "created_at",
     "kwargs",
     "metadata",
@@ -36,6 +38,16 @@ test("a run is found by its owner, on its thread or on whichever it is", async (
     "thread_id",
     "updated_at",
   ]);
+});
+
+test("a run whose id is taken is not added, and the other one stays as it is", async () => {
+  const db = database();
+  const run = await givenRun(db, await givenThread(db), { metadata: { a: 1 } });
+  const { run_id, thread_id, assistant_id, kwargs } = run;
+  const other = { run_id, thread_id, assistant_id, kwargs, metadata: { a: 2 } };
+  const settings = { multitask_strategy: "enqueue", delete_thread: false, delaySeconds: 0 } as const;
+  expect(await insertRun(db, OWNER, { ...other, ...settings })).toBeNull();
+  expect(await findRun(db, OWNER, null, run_id)).toEqual(run);
 });
 
 test("runs are listed newest first, in pages, and by status", async () => {
@@ -56,13 +68,13 @@ test("a pending run can be ended, and only that one", async () => {
   const db = database();
   const threadId = await givenThread(db);
   const { run_id } = await givenRun(db, threadId, { delete_thread: true });
-  expect(await requestCancel(db, run_id, "interrupt")).toBe(false);
-  expect(await finishPendingRun(db, run_id)).toEqual({
+  expect(await requestCancel(db, run_id, { action: "interrupt", reason: "requested" })).toBe(false);
+  expect(await finishPendingRun(db, run_id, "requested")).toEqual({
     thread_id: threadId,
     delete_thread: true,
     has_begun: false,
   });
-  expect(await finishPendingRun(db, run_id)).toBeNull();
+  expect(await finishPendingRun(db, run_id, "requested")).toBeNull();
   expect(await claimRuns(db, CLAIM)).toEqual([]);
 });
 
@@ -71,10 +83,10 @@ test("a running run can be asked to stop, and only that one", async () => {
   const { run_id } = await givenRun(db, await givenThread(db));
   const [run] = await claimRuns(db, CLAIM);
   if (run === undefined) throw new Error("there was nothing to claim");
-  expect(await finishPendingRun(db, run_id)).toBeNull();
-  expect(await requestCancel(db, run_id, "rollback")).toBe(true);
+  expect(await finishPendingRun(db, run_id, "requested")).toBeNull();
+  expect(await requestCancel(db, run_id, { action: "rollback", reason: "requested" })).toBe(true);
   await finishRun(db, run, "success");
-  expect(await requestCancel(db, run_id, "rollback")).toBe(false);
+  expect(await requestCancel(db, run_id, { action: "rollback", reason: "requested" })).toBe(false);
 });
 
 test("of some runs, those that ended or are gone are told, with what their threads look like", async () => {
@@ -83,7 +95,7 @@ test("of some runs, those that ended or are gone are told, with what their threa
   const gone = await givenRun(db, await givenThread(db));
   const waiting = await givenRun(db, await givenThread(db));
   const interrupts = { task: [{ id: "i", value: "?" }] };
-  await finishPendingRun(db, ended.run_id);
+  await finishPendingRun(db, ended.run_id, "requested");
   await updateThreadOutcome(db, ended.thread_id, {
     status: "error",
     values: { a: 1 },

@@ -62,6 +62,9 @@ async function prepare() {
     hints: {
       assistant_id: ["agent", "nested", "made", assistant_id],
       graph_id: ["agent"],
+      metadata: [{}, { graph_id: "agent" }],
+      include: ["ttl"],
+      extract: [{ last: "values.messages[-1]" }],
       thread_id: [thread_id],
       checkpoint_id: [checkpoint_id],
       checkpoint_ns: [""],
@@ -80,6 +83,8 @@ async function prepare() {
       version: [1],
       sort_by: ["created_at"],
       webhook: [null],
+      feedback_keys: [null, []],
+      checkpoint: [null, {}],
       ttl: [null, 1],
     },
   };

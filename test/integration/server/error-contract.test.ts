@@ -72,7 +72,13 @@ describe("what is not there", () => {
 
   test.each(routes)("%s answers 404 for ids of nothing", async (route, { leastBody = {} }) => {
     const [method = "", path = ""] = route.split(" ");
-    const ids = { assistant_id: NOBODY, thread_id: NOBODY, run_id: NOBODY, checkpoint_id: NOBODY };
+    const ids = {
+      assistant_id: NOBODY,
+      thread_id: NOBODY,
+      run_id: NOBODY,
+      checkpoint_id: NOBODY,
+      namespace: "child",
+    };
     const answer = await send(method, fillPath(path, ids), method === "GET" ? undefined : leastBody);
     expect(answer).toEqual(
       problem(404, "not_found", new RegExp(`^(Assistant|Thread|Run) '${NOBODY}' not found$`)),
@@ -175,24 +181,14 @@ describe("conflicts", () => {
 describe("what this server does not do is refused with its reason", () => {
   const run = { assistant_id: "agent" };
   test.each([
-    ["/threads", { ttl: 60 }, "ttl", /time to live of threads is not supported/],
-    ["/threads", { supersteps: [] }, "supersteps", /not supported/],
-    ["/threads/search", { extract: { a: "values.a" } }, "extract", /not supported/],
     ["/runs", { ...run, webhook: "http://localhost" }, "webhook", /webhooks are not supported/],
-    ["/runs", { ...run, feedback_keys: ["like"] }, "feedback_keys", /service of LangSmith/],
+    ["/runs", { ...run, feedback_keys: ["like"] }, "feedback_keys", /set LANGSMITH_API_KEY/],
     ["/runs", { ...run, command: { graph: "__parent__" } }, "command.graph", /cannot leave its graph/],
-    [`/threads/${NOBODY}/runs`, { ...run, strict_resume: true }, "strict_resume", /not supported/],
-    ["/store/items/search", { refresh_ttl: true }, "refresh_ttl", /not supported in a search/],
+    ["/runs", { ...run, checkpoint_id: NOBODY }, "checkpoint_id", /no history to start from/],
+    ["/runs", { ...run, checkpoint: { checkpoint_id: NOBODY } }, "checkpoint", /no history to start from/],
+    [`/threads/${NOBODY}/runs`, { ...run, on_completion: "delete" }, "on_completion", /stays: only 'keep'/],
   ])("POST %s %j", async (path, body, field, reason) => {
     expect(await send("POST", path, body)).toMatchObject(refused(field, reason));
-  });
-
-  test("an index of a store item", async () => {
-    const item = { namespace: ["a"], key: "k", value: {} };
-    expect(await send("PUT", "/store/items", { ...item, index: ["text"] })).toMatchObject(
-      refused("index", /search by meaning is not supported/),
-    );
-    expect((await send("PUT", "/store/items", { ...item, index: false })).status).toBe(204);
   });
 });
 
@@ -349,7 +345,7 @@ describe("an update of the state", () => {
     [{ values: { messages: 42 } }, "values", /Unable to coerce message/],
     [{ values: { messages: [{ type: "remove", id: "nope" }] } }, "values", /doesn't exist/],
     [{ values: { messages: null } }, "values", /./],
-    [{ values: [1] }, "values", "expected an object or a list of objects"],
+    [{ values: [1] }, "values", /expected an object, a list of objects, or,/],
     [{ values: {}, checkpoint: { checkpoint_ns: "nope:1" } }, "checkpoint.checkpoint_ns", /"nope" not found/],
   ])("that the graph refuses says why: %j", async (update, field, reason) => {
     const thread = await usedThread();

@@ -1,17 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { createGate } from "../../fixtures/graphs/gates.ts";
 import { testServer } from "../../support/server.ts";
 import { sharedServer } from "../../support/shared-server.ts";
-import {
-  dataOf,
-  type Frame,
-  namesOf,
-  parseFrames,
-  post,
-  rawRequest,
-  runIdOf,
-  streamFrames,
-} from "../../support/wire.ts";
+import { dataOf, type Frame, namesOf, post, runIdOf, streamFrames } from "../../support/wire.ts";
 
 const server = sharedServer({
   graphs: {
@@ -23,11 +13,8 @@ const server = sharedServer({
     react: "tools.ts:agent",
     delegating: "tools.ts:delegating",
     failing: "failing.ts:graph",
-    burst: "burst.ts:graph",
-    slow: "slow.ts:graph",
     memory: "memory.ts:graph",
     odd: "odd-values.ts:graph",
-    factory: "factories.ts:throwing",
   },
 });
 
@@ -329,158 +316,6 @@ describe("subgraphs", () => {
   test("they are left out unless asked for", async () => {
     const names = namesOf(await stream("nested", { stream_mode: ["updates", "custom", "tasks"] }));
     expect(names.filter((name) => name.includes("|"))).toEqual([]);
-  });
-});
-
-describe("the stream of a run", () => {
-  test("names the run and where to go on, and its numbers rise from the first event to the end", async () => {
-    const { thread_id } = await server.client.threads.create();
-    const response = await post(`${server.url}/threads/${thread_id}/runs/stream`, {
-      assistant_id: "steps",
-      input: HI,
-    });
-    const frames = parseFrames(await response.text());
-    const run_id = runIdOf(frames);
-
-    expect(response.headers.get("content-type")).toMatch(/^text\/event-stream/);
-    expect(response.headers.get("cache-control")).toBe("no-cache");
-    expect(response.headers.get("content-location")).toBe(`/threads/${thread_id}/runs/${run_id}`);
-    expect(response.headers.get("location")).toBe(`/threads/${thread_id}/runs/${run_id}/stream`);
-    expect(frames[0]).toMatchObject({ event: "metadata", data: { run_id, attempt: 1 } });
-    expect(frames.at(-1)).toMatchObject({ event: "end", data: { run_id, status: "success" } });
-    const ids = frames.map(({ id }) => Number(id));
-    expect(ids).toEqual([...new Set(ids)].toSorted((a, b) => a - b));
-    expect(ids.every(Number.isSafeInteger)).toBe(true);
-  });
-
-  test("ends with the error when the graph fails, after what came before it", async () => {
-    const frames = await stream("failing", { stream_mode: "updates" });
-    expect(namesOf(frames)).toEqual(["metadata", "updates", "error"]);
-    expect(frames.at(-1)?.data).toEqual({ error: "KaboomError", message: "kaboom" });
-  });
-
-  test("ends with the error when the events of LangChain are streamed too", async () => {
-    const frames = await stream("failing", { stream_mode: ["events", "updates"] });
-    expect(frames.at(-1)).toMatchObject({
-      event: "error",
-      data: { error: "KaboomError", message: "kaboom" },
-    });
-  });
-
-  test("ends with the error when the graph cannot be made", async () => {
-    const frames = await stream("factory");
-    expect(namesOf(frames)).toEqual(["metadata", "error"]);
-    expect(frames.at(-1)?.data).toMatchObject({
-      message: "Graph 'factory': its factory failed: no graph today",
-    });
-  });
-
-  test("comes with a sign of life while nothing happens", async () => {
-    const { url } = await testServer({ graphs: { slow: "slow.ts:graph" }, environment: { heartbeatMs: 20 } });
-    const gate = createGate();
-    const body = { assistant_id: "slow", input: { gate: gate.name }, stream_mode: "updates" };
-    const { chunks } = rawRequest(`${url}/runs/stream`, { method: "POST", body });
-    let text = "";
-    for await (const chunk of { [Symbol.asyncIterator]: () => chunks }) {
-      text += chunk;
-      if (chunk.startsWith(":")) gate.open();
-    }
-    expect(text).toContain("\n\n: heartbeat\n\n");
-    expect(namesOf(parseFrames(text))).toEqual(["metadata", "updates", "updates", "updates", "end"]);
-  });
-
-  test("what is ready in one turn of the event loop is one write", async () => {
-    const body = { assistant_id: "burst", input: HI, stream_mode: "custom" };
-    const { chunks } = rawRequest(`${server.url}/runs/stream`, { method: "POST", body });
-    const writes = await Array.fromAsync({ [Symbol.asyncIterator]: () => chunks });
-    const perWrite = writes.map((write) => dataOf(parseFrames(write), "custom").length);
-    expect(perWrite.filter((count) => count > 0)).toEqual([20]);
-  });
-});
-
-describe("a stream that is joined again", () => {
-  /** The events after one that a client has seen; null for a client that has seen none. */
-  async function join(
-    threadId: string,
-    runId: string,
-    lastEventId: string | null,
-    query = "",
-  ): Promise<Frame[]> {
-    const response = await fetch(`${server.url}/threads/${threadId}/runs/${runId}/stream${query}`, {
-      headers: lastEventId === null ? {} : { "last-event-id": lastEventId },
-    });
-    expect(response.status).toBe(200);
-    return parseFrames(await response.text());
-  }
-
-  test("goes on after the run with exactly the rest, from every place", async () => {
-    const { thread_id } = await server.client.threads.create();
-    const all = await streamFrames(`${server.url}/threads/${thread_id}/runs/stream`, {
-      assistant_id: "agent",
-      input: HI,
-      stream_mode: ["values", "updates", "messages-tuple"],
-    });
-    const run_id = runIdOf(all);
-    expect(all).toHaveLength(8);
-
-    for (const start of [null, "-1", "-", "0"]) expect(await join(thread_id, run_id, start)).toEqual(all);
-    for (const [index, { id }] of all.entries()) {
-      expect(await join(thread_id, run_id, id)).toEqual(all.slice(index + 1));
-    }
-  });
-
-  test("goes on during the run with exactly the rest, from every place", async () => {
-    const { client, url } = server;
-    const gate = createGate();
-    const { thread_id } = await client.threads.create();
-    const { run_id } = await client.runs.create(thread_id, "slow", {
-      input: { ...HI, gate: gate.name },
-      streamMode: ["updates", "custom"],
-    });
-    await gate.arrived;
-    const early = client.runs.joinStream(thread_id, run_id, { lastEventId: "-1" });
-    const seen = [];
-    for await (const { id } of early) {
-      seen.push(id ?? null);
-      if (seen.length === 3) break;
-    }
-
-    const joined = [null, ...seen].map((id) => join(thread_id, run_id, id));
-    gate.open();
-    const [all = [], ...rests] = await Promise.all(joined);
-    expect(namesOf(all)).toEqual(["metadata", "updates", "custom", "updates", "updates", "end"]);
-    expect(seen).toEqual(all.slice(0, 3).map(({ id }) => id));
-    for (const [index, rest] of rests.entries()) expect(rest).toEqual(all.slice(index + 1));
-    expect(await (await fetch(`${url}/threads/${thread_id}/runs/${run_id}`)).json()).toMatchObject({
-      status: "success",
-    });
-  });
-
-  test("can be narrowed to some of its modes, in the list formats of all clients", async () => {
-    const { thread_id } = await server.client.threads.create();
-    const all = await streamFrames(`${server.url}/threads/${thread_id}/runs/stream`, {
-      assistant_id: "mounted",
-      input: HI,
-      stream_mode: ["values", "updates", "tasks"],
-      stream_subgraphs: true,
-    });
-    const run_id = runIdOf(all);
-    const wanted = all.filter(({ event }) => !event.startsWith("values"));
-    for (const query of ["?stream_mode=updates&stream_mode=tasks", '?stream_mode=["updates","tasks"]']) {
-      expect(await join(thread_id, run_id, null, query)).toEqual(wanted);
-    }
-  });
-
-  test("is refused with an id that is none of ours, and for a run that is not there", async () => {
-    const { thread_id } = await server.client.threads.create();
-    const { run_id } = await server.client.runs.create(thread_id, "steps", { input: HI });
-    const path = `${server.url}/threads/${thread_id}/runs`;
-    const bad = await fetch(`${path}/${run_id}/stream`, { headers: { "last-event-id": "1718-0" } });
-    expect(bad.status).toBe(422);
-    expect((await fetch(`${path}/${crypto.randomUUID()}/stream`)).status).toBe(404);
-    expect((await fetch(`${server.url}/threads/${crypto.randomUUID()}/runs/${run_id}/stream`)).status).toBe(
-      404,
-    );
   });
 });
 

@@ -1,15 +1,35 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { createMemoryBus, type MemoryBusOptions } from "../../../src/server/bus/memory-bus.ts";
-import { describeRunBus, event, readBatches, SUCCESS, settle } from "../../support/bus-contract.ts";
+import { RunEventsDropped, ThreadEventsDropped } from "../../../src/server/domain/events-dropped.ts";
+import {
+  begun,
+  describeRunBus,
+  event,
+  KEPT_BYTES,
+  readBatches,
+  SUCCESS,
+  settle,
+} from "../../support/bus-contract.ts";
+import { describeThreadBus, execute, readKept, sketch, stateOf } from "../../support/thread-bus-contract.ts";
 
 function memoryBus(options: Partial<MemoryBusOptions> = {}) {
-  const bus = createMemoryBus({ retentionMs: 60_000, maxRetainedBytes: 2 ** 20, ...options });
+  const bus = createMemoryBus({
+    retentionMs: 60_000,
+    maxRunBytes: 1.5 * KEPT_BYTES,
+    maxRunningBytes: 4 * KEPT_BYTES,
+    maxRetainedBytes: 4 * KEPT_BYTES,
+    ...options,
+  });
   onTestFinished(() => bus[Symbol.dispose]());
   return bus;
 }
 
 describeRunBus("the memory bus", () => memoryBus());
+describeThreadBus("the memory bus", () => memoryBus());
+
+/** An event that takes about a kibibyte. */
+const kibibyte = (of: unknown = "") => event(`${of} ${"x".repeat(800)}`);
 
 test("a run is forgotten when its retention is over", async () => {
   const bus = memoryBus({ retentionMs: 20 });
@@ -34,11 +54,11 @@ test("what was written of a run that went elsewhere is forgotten, unless it come
   const bus = memoryBus({ retentionMs: 20 });
   const leaving = new AbortController();
   for (const runId of ["gone", "back", "read"]) {
-    bus.begin(runId, 1);
+    bus.begin(begun(runId));
     bus.append(runId, [event(1)]);
     bus.release(runId);
   }
-  bus.begin("back", 2);
+  bus.begin(begun("back", 2));
   const reading = readBatches(bus, "read", { signal: leaving.signal });
   await sleep(60);
   bus.append("read", [event(2)]);
@@ -52,9 +72,9 @@ test("what was written of a run that went elsewhere is forgotten, unless it come
 });
 
 test("when finished runs take too much memory, the oldest are forgotten first", () => {
-  const bus = memoryBus({ maxRetainedBytes: 250 });
+  const bus = memoryBus({ maxRetainedBytes: 2500 });
   for (const runId of ["first", "second", "third"]) {
-    bus.append(runId, [event("x".repeat(90))]);
+    bus.append(runId, [kibibyte()]);
     bus.end(runId, SUCCESS);
   }
   expect(["first", "second", "third"].map((runId) => bus.findResult(runId) !== null)).toEqual([
@@ -64,37 +84,185 @@ test("when finished runs take too much memory, the oldest are forgotten first", 
   ]);
 });
 
+test("the state that a run has left counts like its events", () => {
+  const bus = memoryBus({ maxRetainedBytes: 2500 });
+  for (const runId of ["first", "second", "third"]) {
+    bus.end(runId, { ...SUCCESS, values: { text: "x".repeat(1000) } });
+  }
+  expect(bus.findResult("first")).toBeNull();
+  expect(bus.findResult("second")).not.toBeNull();
+});
+
 test("runs in progress do not count, and the last one to finish is kept even if it is too large", () => {
-  const bus = memoryBus({ maxRetainedBytes: 250 });
-  bus.append("going on", [event("x".repeat(1000))]);
+  const bus = memoryBus({ maxRetainedBytes: 2500 });
+  bus.append("going on", [1, 2, 3].map(kibibyte));
   bus.append("small", [event("x")]);
   bus.end("small", SUCCESS);
   expect(bus.findResult("small")).not.toBeNull();
-  bus.append("large", [event("x".repeat(1000))]);
+  bus.append("large", [1, 2, 3].map(kibibyte));
   bus.end("large", SUCCESS);
   expect(bus.findResult("small")).toBeNull();
   expect(bus.findResult("large")).not.toBeNull();
 });
 
 test("what is forgotten makes room again", () => {
-  const bus = memoryBus({ maxRetainedBytes: 250 });
+  const bus = memoryBus({ maxRetainedBytes: 2500 });
   for (let count = 0; count < 50; count++) {
-    bus.append(`run ${count}`, [event("x".repeat(90))]);
+    bus.append(`run ${count}`, [kibibyte()]);
     bus.end(`run ${count}`, SUCCESS);
   }
   expect(bus.findResult("run 48")).not.toBeNull();
   expect(bus.findResult("run 49")).not.toBeNull();
 });
 
-test("a reader finishes with the events it follows, even when they are forgotten meanwhile", async () => {
-  const bus = memoryBus({ maxRetainedBytes: 10 });
-  bus.append("run", [event("x".repeat(20))]);
-  const reader = bus.follow("run", { after: 0, signal: new AbortController().signal });
-  await reader.next();
-  bus.append("run", [event("last")]);
-  bus.end("run", SUCCESS);
-  bus.append("other", [event("x".repeat(20))]);
-  bus.end("other", SUCCESS);
-  expect(bus.findResult("run")).toBeNull();
-  expect((await Array.fromAsync(reader)).flat().map(({ data }) => data)).toEqual(['"last"']);
+describe("runs that go on", () => {
+  test("share a limit: the one that has told most loses its oldest events", async () => {
+    const bus = memoryBus({ maxRunningBytes: 20_000 });
+    for (let count = 0; count < 5; count++) bus.append("modest", [kibibyte(count)]);
+    for (let count = 0; count < 100; count++) bus.append("talkative", [kibibyte(count)]);
+    for (const runId of ["modest", "talkative"]) bus.end(runId, SUCCESS);
+    expect((await readBatches(bus, "modest")).flat()).toHaveLength(5);
+    await expect(readBatches(bus, "talkative")).rejects.toBeInstanceOf(RunEventsDropped);
+    const kept = (await readBatches(bus, "talkative", { after: null })).flat();
+    expect(kept.length).toBeGreaterThan(5);
+    expect(kept.length).toBeLessThan(20);
+  });
+
+  test("that end or are given up leave their room to others", async () => {
+    const bus = memoryBus({ maxRunningBytes: 10_000, retentionMs: 10 });
+    for (let count = 0; count < 10; count++) {
+      bus.begin(begun(`ended ${count}`));
+      bus.append(`ended ${count}`, [1, 2, 3, 4].map(kibibyte));
+      bus.end(`ended ${count}`, SUCCESS);
+      bus.begin(begun(`left ${count}`));
+      bus.append(`left ${count}`, [1, 2, 3, 4].map(kibibyte));
+      bus.release(`left ${count}`);
+      await sleep(30);
+    }
+    bus.append("last", [1, 2, 3, 4, 5, 6].map(kibibyte));
+    bus.end("last", SUCCESS);
+    expect((await readBatches(bus, "last")).flat()).toHaveLength(6);
+  });
+
+  test("keep their last event, however large it is: nobody has had a chance to read it", async () => {
+    const bus = memoryBus({ maxRunBytes: 1000 });
+    const reading = readBatches(bus, "run");
+    for (const data of ["one", "two"]) {
+      bus.append("run", [event(data.repeat(1000))]);
+      await settle();
+    }
+    bus.end("run", SUCCESS);
+    expect((await reading).flat()).toHaveLength(2);
+  });
+
+  test("count short events for what they take", async () => {
+    const bus = memoryBus({ maxRunBytes: 100_000 });
+    bus.append(
+      "run",
+      Array.from({ length: 10_000 }, () => event(1)),
+    );
+    bus.end("run", SUCCESS);
+    expect((await readBatches(bus, "run", { after: null })).flat().length).toBeLessThan(1000);
+  });
+});
+
+describe("a reader of a run that has ended", () => {
+  test("may take longer than the retention", async () => {
+    const bus = memoryBus({ retentionMs: 10 });
+    bus.append("run", [event(1)]);
+    const reader = bus.follow("run", { after: 0, signal: new AbortController().signal });
+    await reader.next();
+    bus.append("run", [event("last")]);
+    bus.end("run", SUCCESS);
+    await sleep(50);
+    expect((await Array.fromAsync(reader)).flat().map(({ data }) => data)).toEqual(['"last"']);
+    await sleep(50);
+    expect(bus.findResult("run")).toBeNull();
+  });
+
+  test("holds no events when their room is needed, and is told what it has missed", async () => {
+    const bus = memoryBus({ maxRetainedBytes: 2500 });
+    bus.append("run", [kibibyte(1)]);
+    const readers = [1, 2].map(() => bus.follow("run", { after: 0, signal: new AbortController().signal }));
+    const [behind, done] = readers as [(typeof readers)[number], (typeof readers)[number]];
+    await behind.next();
+    await done.next();
+    bus.append("run", [kibibyte(2)]);
+    await done.next();
+    bus.end("run", SUCCESS);
+    bus.append("other", [1, 2, 3].map(kibibyte));
+    bus.end("other", SUCCESS);
+    expect(bus.findResult("run")).toBeNull();
+    await expect(behind.next()).rejects.toBeInstanceOf(RunEventsDropped);
+    expect(await done.next()).toMatchObject({ done: true });
+  });
+});
+
+describe("a thread", () => {
+  test("is forgotten with its runs and states, and whoever needs them is told", async () => {
+    const bus = memoryBus({ retentionMs: 10 });
+    execute(bus, "thread", "one");
+    bus.publishState("thread", stateOf({}));
+    const [began, ended, updated] = await readKept(bus, "thread");
+    await sleep(50);
+    expect(await readKept(bus, "thread")).toEqual([]);
+    await expect(readKept(bus, "thread", { from: began?.id ?? null })).rejects.toMatchObject({
+      upTo: { ...ended?.id, seq: 0 },
+    });
+    // This one misses nothing of what it asks for.
+    expect(await readKept(bus, "thread", { from: ended?.id ?? null, kinds: ["runs"] })).toEqual([]);
+    expect(await readKept(bus, "thread", { from: updated?.id ?? null })).toEqual([]);
+  });
+
+  test("that was quiet for long has nothing to tell to whoever has seen all of it", async () => {
+    const bus = memoryBus({ retentionMs: 10 });
+    execute(bus, "thread", "one");
+    const last = (await readKept(bus, "thread")).at(-1);
+    await sleep(50);
+    execute(bus, "busy thread", "other");
+    await sleep(50);
+    execute(bus, "thread", "two");
+    expect(sketch(await readKept(bus, "thread", { from: last?.id ?? null })).slice(-2)).toEqual([
+      "run_began two",
+      "run_ended two",
+    ]);
+  });
+
+  test("waits with that for those who follow it and have not been told", async () => {
+    const bus = memoryBus({ retentionMs: 10 });
+    const leaving = new AbortController();
+    const options = { from: null, kinds: ["runs", "state"], signal: leaving.signal } as const;
+    const reader = bus.followThread("thread", options);
+    const first = reader.next();
+    await settle();
+    execute(bus, "thread", "one");
+    bus.publishState("thread", stateOf({}));
+    await first;
+    await sleep(50);
+    const rest = [await reader.next(), await reader.next()].flatMap(({ value }) => value ?? []);
+    expect(sketch(rest)).toEqual(["run_ended one", "state_updated"]);
+    leaving.abort();
+    await reader.return();
+    await sleep(50);
+    expect(await readKept(bus, "thread")).toEqual([]);
+    expect(bus.findResult("one")).toBeNull();
+  });
+
+  test("loses its oldest states when they take too much memory", async () => {
+    const bus = memoryBus({ maxRetainedBytes: 5000 });
+    const { id } = await bus.findLatest("thread");
+    for (let count = 0; count < 10; count++) bus.publishState("thread", stateOf({ text: "x".repeat(1000) }));
+    const kept = await readKept(bus, "thread");
+    expect(kept.length).toBeGreaterThan(1);
+    expect(kept.length).toBeLessThan(5);
+    await expect(readKept(bus, "thread", { from: id })).rejects.toBeInstanceOf(ThreadEventsDropped);
+  });
+
+  test("keeps the run that goes on, however long it takes", async () => {
+    const bus = memoryBus({ retentionMs: 10 });
+    bus.begin(begun("one", 1, "thread"));
+    bus.publishState("thread", stateOf({}));
+    await sleep(50);
+    expect(sketch(await readKept(bus, "thread"))).toEqual(["run_began one"]);
+  });
 });

@@ -26,9 +26,13 @@ test("an empty environment gives the defaults", () => {
     maxBodyBytes: 20_971_520,
     heartbeatMs: 15_000,
     resumableTtlMs: 120_000,
+    maxRunEventBytes: 33_554_432,
+    maxEventBytes: 134_217_728,
     logLevel: "info",
     logFormat: null,
     postgresImage: null,
+    langsmithApiKey: null,
+    langsmithEndpoint: "https://api.smith.langchain.com",
     corsAllowOrigins: null,
   });
 });
@@ -47,9 +51,13 @@ test("every variable is read", () => {
     HTTP_MAX_REQUEST_BODY_BYTES: "1000",
     AEGRA_SSE_HEARTBEAT_SECONDS: "0.05",
     RESUMABLE_STREAM_TTL_SECONDS: "5",
+    AEGRA_RUN_EVENTS_MAX_BYTES: "2000",
+    AEGRA_EVENTS_MAX_BYTES: "3000",
     LOG_LEVEL: "WARN",
     AEGRA_LOG_FORMAT: "Pretty",
     AEGRA_POSTGRES_IMAGE: "postgres:18",
+    LANGSMITH_API_KEY: "lsv2",
+    LANGSMITH_ENDPOINT: "http://smith.example/api",
     CORS_ALLOW_ORIGINS: "https://a.example, https://b.example,",
   });
 
@@ -66,9 +74,13 @@ test("every variable is read", () => {
     maxBodyBytes: 1000,
     heartbeatMs: 50,
     resumableTtlMs: 5000,
+    maxRunEventBytes: 2000,
+    maxEventBytes: 3000,
     logLevel: "warn",
     logFormat: "pretty",
     postgresImage: "postgres:18",
+    langsmithApiKey: "lsv2",
+    langsmithEndpoint: "http://smith.example/api",
     corsAllowOrigins: ["https://a.example", "https://b.example"],
   });
 });

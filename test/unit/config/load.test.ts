@@ -51,10 +51,29 @@ describe("what a file means", () => {
         expose_headers: [],
         max_age_seconds: 600,
       },
+      configurableHeaders: { includes: null, excludes: [] },
       store: { ttl: null },
       nodeLoader: "tsx",
       warnings: [],
     });
+  });
+
+  test.each([
+    [{}, { includes: null, excludes: [] }],
+    [
+      { includes: ["x-*"], excludes: ["x-a"] },
+      { includes: ["x-*"], excludes: ["x-a"] },
+    ],
+    [
+      { include: ["x-*"], exclude: ["x-a"] },
+      { includes: ["x-*"], excludes: ["x-a"] },
+    ],
+    [{ includes: [] }, { includes: [], excludes: [] }],
+  ])("the headers %j for the configuration of runs are %j, in either spelling", async (written, read) => {
+    const http = { configurable_headers: written };
+    const cwd = await makeProject({ "aegra.json": { graphs: GRAPHS, http } });
+
+    expect((await loadConfig({ cwd })).configurableHeaders).toEqual(read);
   });
 
   test("a full file is taken over, with paths resolved against its folder", async () => {

@@ -11,7 +11,13 @@ import type {
   StreamMode,
 } from "../../../src/server/domain/run.ts";
 import type { StoreItem } from "../../../src/server/domain/store-item.ts";
-import type { Interrupt, Thread, ThreadStatus } from "../../../src/server/domain/thread.ts";
+import type {
+  Interrupt,
+  Thread,
+  ThreadField,
+  ThreadSortKey,
+  ThreadStatus,
+} from "../../../src/server/domain/thread.ts";
 
 /** What is left of a type after JSON: dates are text, and nobody enforces `readonly`. */
 type Json<T> = T extends Date
@@ -37,6 +43,9 @@ test("threads are what the client expects", () => {
   expectTypeOf<Without<Thread, "values" | "config">>().toExtend<Omit<sdk.Thread, "values" | "config">>();
   expectTypeOf<ThreadStatus>().toEqualTypeOf<sdk.ThreadStatus>();
   expectTypeOf<Json<Interrupt>>().toExtend<sdk.Interrupt>();
+  // The client's list has a field that neither its own thread has nor the hosted server's.
+  expectTypeOf<Exclude<sdk.ThreadSelectField, "context">>().toExtend<ThreadField>();
+  expectTypeOf<NonNullable<SearchParameters["sortBy"]>>().toEqualTypeOf<ThreadSortKey>();
 });
 
 test("states are what the client expects, but for the checkpoint that an empty thread does not have", () => {
@@ -63,8 +72,9 @@ test("items are what the client expects once it has renamed their dates", () => 
 test("every stream mode of the client is one of ours, and the other way round", () => {
   type ClientMode = Extract<NonNullable<NonNullable<RunPayload>["streamMode"]>, string>;
   expectTypeOf<StreamMode>().toEqualTypeOf<ClientMode>();
-  expectTypeOf<Json<RunFailure>>().toEqualTypeOf<{ error: string; message: string }>();
+  expectTypeOf<Json<RunFailure>>().toExtend<{ error: string; message: string }>();
 });
 
 type CancelParameters = Parameters<sdk.Client["runs"]["cancel"]>;
+type SearchParameters = NonNullable<Parameters<sdk.Client["threads"]["search"]>[0]>;
 type RunPayload = Parameters<sdk.Client["runs"]["create"]>[2];

@@ -11,7 +11,12 @@ const run = { thread_id: randomUUID(), run_id: randomUUID() };
 
 /** What two services need, with a database that answers with one run when it is let to. */
 function setUp(status: RunStatus | null) {
-  const bus = createMemoryBus({ retentionMs: 60_000, maxRetainedBytes: 1000 });
+  const bus = createMemoryBus({
+    retentionMs: 60_000,
+    maxRunBytes: 1000,
+    maxRunningBytes: 1000,
+    maxRetainedBytes: 1000,
+  });
   onTestFinished(() => bus[Symbol.dispose]());
   const answered = Promise.withResolvers<void>();
   const statements: string[] = [];
@@ -44,7 +49,7 @@ test.each([
   [
     "joining",
     (...[deps, who, which, signal]: Parameters<typeof waitForRun>) =>
-      joinRun(deps, who, which, { after: 0, modes: null, signal }),
+      joinRun(deps, who, which, { after: 0, modes: null, namespaces: null, signal }),
   ],
 ])("%s a run watches it from before its row is read until the client leaves", async (_, use) => {
   const { deps, answer, leaving } = setUp("running");

@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { invalid } from "../../domain/errors.ts";
 import type { Services } from "../../services/bind.ts";
 import type { Env } from "../env.ts";
 import {
@@ -11,6 +12,9 @@ import {
   AssistantVersions,
   GraphQuery,
   LatestVersion,
+  LatestVersionQuery,
+  SubgraphParam,
+  SubgraphsQuery,
 } from "../schemas/assistant.ts";
 import { pick } from "../schemas/common.ts";
 import { valid } from "../validate.ts";
@@ -69,6 +73,29 @@ export function assistantRoutes(services: Services) {
         return c.json(await services.drawAssistant(c.var.caller, c.req.valid("param").assistant_id, xray));
       },
     )
+    .get("/assistants/:assistant_id/schemas", valid("param", AssistantParam), async (c) =>
+      c.json(await services.getAssistantSchemas(c.var.caller, c.req.valid("param").assistant_id)),
+    )
+    .get(
+      "/assistants/:assistant_id/subgraphs",
+      valid("param", AssistantParam),
+      valid("query", SubgraphsQuery),
+      async (c) => {
+        const query = { namespace: null, ...c.req.valid("query") };
+        const { assistant_id } = c.req.valid("param");
+        return c.json(await services.getAssistantSubgraphs(c.var.caller, assistant_id, query));
+      },
+    )
+    .get(
+      "/assistants/:assistant_id/subgraphs/:namespace",
+      valid("param", SubgraphParam),
+      valid("query", SubgraphsQuery),
+      async (c) => {
+        const { assistant_id, namespace } = c.req.valid("param");
+        const query = { namespace, ...c.req.valid("query") };
+        return c.json(await services.getAssistantSubgraphs(c.var.caller, assistant_id, query));
+      },
+    )
     .post(
       "/assistants/:assistant_id/versions",
       valid("param", AssistantParam),
@@ -85,14 +112,20 @@ export function assistantRoutes(services: Services) {
     .post(
       "/assistants/:assistant_id/latest",
       valid("param", AssistantParam),
+      valid("query", LatestVersionQuery),
       valid("json", LatestVersion),
-      async (c) =>
-        c.json(
-          await services.setLatestAssistantVersion(
-            c.var.caller,
-            c.req.valid("param").assistant_id,
-            c.req.valid("json").version,
-          ),
-        ),
+      async (c) => {
+        const version = requireOneVersion(c.req.valid("json").version, c.req.valid("query").version);
+        const { assistant_id } = c.req.valid("param");
+        return c.json(await services.setLatestAssistantVersion(c.var.caller, assistant_id, version));
+      },
     );
+}
+
+function requireOneVersion(inBody: number | undefined, inQuery: number | undefined): number {
+  const version = inBody ?? inQuery;
+  if (version === undefined) throw invalid("version", "is required, in the body or in the query");
+  if ((inQuery ?? version) !== version)
+    throw invalid("version", "is another one in the query than in the body");
+  return version;
 }

@@ -1,7 +1,8 @@
 import { type Context, Hono } from "hono";
+import { CANCEL_REASONS } from "../../domain/run.ts";
 import type { Services } from "../../services/bind.ts";
 import type { Env } from "../env.ts";
-import { contentLocation, type RunResponses } from "../run-responses.ts";
+import { contentLocation, type RunResponses, withHeaders } from "../run-responses.ts";
 import { pick } from "../schemas/common.ts";
 import {
   CancelQuery,
@@ -10,6 +11,7 @@ import {
   JoinStreamQuery,
   RunListQuery,
   RunParam,
+  RunStreamQuery,
   ThreadRunCreate,
 } from "../schemas/run.ts";
 import { ThreadParam } from "../schemas/thread.ts";
@@ -21,19 +23,28 @@ export function runRoutes(services: Services, respond: RunResponses) {
 
   return new Hono<Env>()
     .post("/threads/:thread_id/runs", ...body, async (c) => {
-      const run = await services.createRun(c.var.caller, { ...c.req.valid("param"), ...c.req.valid("json") });
+      const request = withHeaders(c, { ...c.req.valid("param"), ...c.req.valid("json") });
+      const run = await services.createRun(c.var.caller, request);
       c.header("Content-Location", contentLocation(false, run));
       return c.json(run);
     })
-    .post("/threads/:thread_id/runs/stream", ...body, async (c) => {
-      const { on_disconnect, ...request } = c.req.valid("json");
+    .post("/threads/:thread_id/runs/stream", ...body, valid("query", RunStreamQuery), async (c) => {
+      const { on_disconnect, ...request } = withHeaders(c, c.req.valid("json"));
       const run = await services.createRun(c.var.caller, { ...c.req.valid("param"), ...request });
       c.header("Content-Location", contentLocation(false, run));
-      const cancelOnDisconnect = on_disconnect === "cancel";
-      return respond.stream(c, { ...run, isNew: true }, { after: 0, modes: null, cancelOnDisconnect });
+      return respond.stream(
+        c,
+        { ...run, isNew: true },
+        {
+          after: 0,
+          modes: null,
+          namespaces: c.req.valid("query").namespace ?? null,
+          cancelOnDisconnect: on_disconnect === "cancel",
+        },
+      );
     })
     .post("/threads/:thread_id/runs/wait", ...body, async (c) => {
-      const { on_disconnect, ...request } = c.req.valid("json");
+      const { on_disconnect, ...request } = withHeaders(c, c.req.valid("json"));
       const run = await services.createRun(c.var.caller, { ...c.req.valid("param"), ...request });
       c.header("Content-Location", contentLocation(false, run));
       const cancelOnDisconnect = on_disconnect === "cancel";
@@ -71,13 +82,14 @@ export function runRoutes(services: Services, respond: RunResponses) {
       valid("param", RunParam),
       valid("query", JoinStreamQuery),
       (c) => {
-        const { cancel_on_disconnect, stream_mode } = c.req.valid("query");
+        const { cancel_on_disconnect, stream_mode, namespace } = c.req.valid("query");
         return respond.stream(
           c,
           { ...c.req.valid("param"), isNew: false },
           {
             after: lastEventId(c),
             modes: stream_mode ?? null,
+            namespaces: namespace ?? null,
             cancelOnDisconnect: cancel_on_disconnect,
           },
         );
@@ -89,8 +101,8 @@ export function runRoutes(services: Services, respond: RunResponses) {
       valid("query", CancelQuery),
       valid("json", EmptyBody),
       async (c) => {
-        const { wait, action } = c.req.valid("query");
-        const cancel = { ...c.req.valid("param"), action };
+        const { wait, action, reason = "requested" } = c.req.valid("query");
+        const cancel = { ...c.req.valid("param"), action, reason: CANCEL_REASONS[reason] };
         if (!wait) {
           await services.cancelRun(c.var.caller, cancel);
           return c.body(null, 202);

@@ -1,30 +1,56 @@
 import { Hono } from "hono";
+import { CANCEL_REASONS } from "../../domain/run.ts";
 import type { Services } from "../../services/bind.ts";
 import type { Env } from "../env.ts";
-import { contentLocation, type RunResponses } from "../run-responses.ts";
-import { JoinStreamQuery, StatelessRunCreate, StatelessRunParam } from "../schemas/run.ts";
+import { contentLocation, type RunResponses, withHeaders } from "../run-responses.ts";
+import {
+  BulkCancelQuery,
+  JoinStreamQuery,
+  RunBatchCreate,
+  RunStreamQuery,
+  RunsCancel,
+  StatelessRunCreate,
+  StatelessRunParam,
+} from "../schemas/run.ts";
 import { lastEventId, valid } from "../validate.ts";
 
 /** `/runs…`: runs on a thread of their own. */
 export function statelessRunRoutes(services: Services, respond: RunResponses) {
   return new Hono<Env>()
     .post("/runs", valid("json", StatelessRunCreate), async (c) => {
-      const run = await services.createRun(c.var.caller, c.req.valid("json"));
+      const run = await services.createRun(c.var.caller, withHeaders(c, c.req.valid("json")));
       c.header("Content-Location", contentLocation(true, run));
       return c.json(run);
     })
-    .post("/runs/stream", valid("json", StatelessRunCreate), async (c) => {
-      const { on_disconnect, ...request } = c.req.valid("json");
+    .post("/runs/batch", valid("json", RunBatchCreate), async (c) => {
+      const requests = c.req.valid("json").map((request) => withHeaders(c, request));
+      return c.json(await services.createRuns(c.var.caller, requests));
+    })
+    .post("/runs/cancel", valid("query", BulkCancelQuery), valid("json", RunsCancel), async (c) => {
+      await services.cancelRuns(c.var.caller, {
+        selection: c.req.valid("json"),
+        action: c.req.valid("query").action,
+        reason: CANCEL_REASONS.requested,
+      });
+      return c.body(null, 204);
+    })
+    .post("/runs/stream", valid("query", RunStreamQuery), valid("json", StatelessRunCreate), async (c) => {
+      const { on_disconnect, ...request } = withHeaders(c, c.req.valid("json"));
       const run = await services.createRun(c.var.caller, request);
       c.header("Content-Location", contentLocation(true, run));
       return respond.stream(
         c,
         { thread_id: null, run_id: run.run_id, isNew: true },
-        { after: 0, modes: null, cancelOnDisconnect: on_disconnect === "cancel" },
+        {
+          after: 0,
+          modes: null,
+          namespaces: c.req.valid("query").namespace ?? null,
+          cancelOnDisconnect: on_disconnect === "cancel",
+        },
       );
     })
     .post("/runs/wait", valid("json", StatelessRunCreate), async (c) => {
-      const { on_disconnect, ...request } = c.req.valid("json");
+      const { on_disconnect, ...request } = withHeaders(c, c.req.valid("json"));
       const run = await services.createRun(c.var.caller, request);
       c.header("Content-Location", contentLocation(true, run));
       return respond.wait(
@@ -34,11 +60,16 @@ export function statelessRunRoutes(services: Services, respond: RunResponses) {
       );
     })
     .get("/runs/:run_id/stream", valid("param", StatelessRunParam), valid("query", JoinStreamQuery), (c) => {
-      const { cancel_on_disconnect, stream_mode } = c.req.valid("query");
+      const { cancel_on_disconnect, stream_mode, namespace } = c.req.valid("query");
       return respond.stream(
         c,
         { thread_id: null, run_id: c.req.valid("param").run_id, isNew: false },
-        { after: lastEventId(c), modes: stream_mode ?? null, cancelOnDisconnect: cancel_on_disconnect },
+        {
+          after: lastEventId(c),
+          modes: stream_mode ?? null,
+          namespaces: namespace ?? null,
+          cancelOnDisconnect: cancel_on_disconnect,
+        },
       );
     });
 }

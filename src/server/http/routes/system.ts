@@ -1,5 +1,8 @@
 import { Hono } from "hono";
+import { z } from "zod";
 import type { Env } from "../env.ts";
+import { QueryFlag } from "../schemas/common.ts";
+import { valid } from "../validate.ts";
 
 /** What the server says about itself. */
 export interface ServerFacts {
@@ -20,6 +23,9 @@ export interface ServerFacts {
  */
 const PROTOCOL_VERSION = "0.11.0";
 
+/** Not strict: what probes through proxies have in their query besides is none of this server's business. */
+const OkQuery = z.object({ check_db: QueryFlag.optional().default(false) });
+
 /** Probes and facts. They need no caller: a load balancer has none. */
 export function systemRoutes(facts: ServerFacts) {
   const graphs = () =>
@@ -31,8 +37,11 @@ export function systemRoutes(facts: ServerFacts) {
     );
 
   return new Hono<Env>()
-    .get("/ok", async (c) => {
-      if (c.req.query("check_db") !== "1" || (await answersDatabase())) return c.json({ ok: true });
+    .get("/", (c) =>
+      c.json({ message: "Aegra", version: facts.aegraVersion, status: "running", docs: "/docs" }),
+    )
+    .get("/ok", valid("query", OkQuery), async (c) => {
+      if (!c.req.valid("query").check_db || (await answersDatabase())) return c.json({ ok: true });
       return c.json({ ok: false }, 500);
     })
     .get("/live", (c) => c.json({ status: "alive" }))
@@ -54,7 +63,17 @@ export function systemRoutes(facts: ServerFacts) {
         aegra_version: facts.aegraVersion,
         langgraph_js_version: facts.langGraphVersion,
         context: "js",
-        flags: { assistants: true, crons: false, langsmith: false, langsmith_tracing_replicas: false },
+        flags: {
+          assistants: true,
+          crons: false,
+          langsmith: false,
+          langsmith_tracing_replicas: false,
+          stream_namespaces: true,
+          strict_resume: true,
+        },
+        metadata: {},
+        // The ids are those of LangSmith's platform. Clients read null as a server that is not on it.
+        host: { kind: "self-hosted", project_id: null, revision_id: null, tenant_id: null },
       }),
     );
 }

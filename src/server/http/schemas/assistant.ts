@@ -1,6 +1,16 @@
 import { z } from "zod";
 import { ASSISTANT_SORT_KEYS } from "../../domain/assistant.ts";
-import { Id, JsonObject, limit, offset, optional, QueryFlag, SortOrder, withDefault } from "./common.ts";
+import {
+  Id,
+  JsonObject,
+  limit,
+  offset,
+  optional,
+  QueryFlag,
+  queryInt,
+  SortOrder,
+  withDefault,
+} from "./common.ts";
 import { RunConfig } from "./run.ts";
 
 /** An assistant's id, or the id of a graph for its default assistant. */
@@ -82,11 +92,18 @@ const Version = z
   .min(1)
   .max(2 ** 31 - 1);
 
-export const LatestVersion = z.strictObject({ version: Version });
+/** The SDK sends the version in the body; the hosted server takes it from the query. */
+export const LatestVersion = z.strictObject({ version: optional(Version) });
+export const LatestVersionQuery = z.strictObject({ version: queryInt(Version).optional() });
 
 export const AssistantDeleteQuery = z.strictObject({
   delete_threads: QueryFlag.optional().default(false),
 });
+
+/** Nodes on the way to a subgraph: `parent|child`. */
+export const SubgraphParam = AssistantParam.extend({ namespace: z.string().min(1) });
+
+export const SubgraphsQuery = z.strictObject({ recurse: QueryFlag.optional().default(false) });
 
 /** `true`, or how many levels of subgraphs to draw. */
 export const GraphQuery = z.strictObject({
@@ -94,6 +111,7 @@ export const GraphQuery = z.strictObject({
     .string()
     .regex(/^(true|false|\d{1,3})$/, "expected true, false or a depth")
     .transform((text) => (/^\d+$/.test(text) ? Number(text) : text === "true"))
+    .pipe(z.union([z.boolean(), z.int().min(0).max(999)]))
     .optional()
     .default(false),
 });

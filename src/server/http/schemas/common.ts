@@ -1,6 +1,7 @@
 import { z } from "zod";
 
-export const Id = z.guid();
+/** In the spelling of the database: ids are compared as text, and looked up in memory. */
+export const Id = z.guid().toLowerCase();
 
 export const JsonObject = z.record(z.string(), z.unknown());
 
@@ -8,8 +9,21 @@ export const JsonObject = z.record(z.string(), z.unknown());
 export const optional = <T extends z.ZodType>(schema: T) =>
   schema.nullish().transform((value): z.output<T> | undefined => value ?? undefined);
 
+/** What a schema is to say about its input in the description of the API, beyond what can be seen from outside. */
+export interface InputNote {
+  /** What applies when the field is absent or null. */
+  readonly inputDefault?: unknown;
+  /** Why the field is refused; it is left out of the description. */
+  readonly refused?: string;
+}
+
+const note = (about: InputNote): InputNote & Record<string, unknown> => ({ ...about });
+
 export const withDefault = <T extends z.ZodType>(schema: T, value: z.output<T>) =>
-  schema.nullish().transform((given): z.output<T> => (given ?? value) as z.output<T>);
+  schema
+    .nullish()
+    .transform((given): z.output<T> => (given ?? value) as z.output<T>)
+    .meta(note({ inputDefault: value }));
 
 /** A field of the protocol that this server cannot act on yet. Refused, since ignoring it would mislead. */
 export const unsupported = (reason: string) =>
@@ -17,7 +31,8 @@ export const unsupported = (reason: string) =>
     .unknown()
     .optional()
     .refine((value) => value === undefined || value === null, { message: reason })
-    .transform(() => undefined);
+    .transform(() => undefined)
+    .meta(note({ refused: reason }));
 
 const MAX_PAGE = 1000;
 
@@ -29,10 +44,11 @@ export const SortOrder = z.enum(["asc", "desc"]);
 /** Seconds or minutes that Postgres can still add to a date. */
 export const Duration = z.number().min(0).max(1e9);
 
-/** Query values arrive as text. */
+/** Query values arrive as text. The API's description shows what such a pipe ends in: here, a boolean. */
 export const QueryFlag = z
   .enum(["true", "false", "1", "0", ""])
-  .transform((text) => text === "true" || text === "1");
+  .transform((text) => text === "true" || text === "1")
+  .pipe(z.boolean());
 
 export const queryInt = (schema: z.ZodType<number, number>) =>
   z

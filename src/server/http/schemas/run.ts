@@ -1,5 +1,12 @@
 import { z } from "zod";
-import { MULTITASK_STRATEGIES, RUN_STATUSES, STREAM_MODES } from "../../domain/run.ts";
+import { isJsonObject } from "../../domain/json.ts";
+import {
+  type RunConfig as Config,
+  MULTITASK_STRATEGIES,
+  RUN_STATUSES,
+  type RunCommand,
+  STREAM_MODES,
+} from "../../domain/run.ts";
 import {
   CheckpointRef,
   Duration,
@@ -15,26 +22,43 @@ import {
 
 export const StreamMode = z.enum(STREAM_MODES);
 
+/** Most runs that one request may create or name. */
+const MAX_BATCH = 1000;
+
+/** Each of them is a request to another service. */
+const MAX_FEEDBACK_KEYS = 20;
+
+const NO_HISTORY = "a run without a thread has no history to start from";
+const ON_COMPLETION = "a thread that was there before the run stays: only 'keep' is possible";
+
 /** Keys that LangGraph keeps for itself; a client that sets them could reach into its internals. */
 const RESERVED_KEY = /^__pregel_|^checkpoint_(id|ns|map)$/;
 
-const Configurable = JsonObject.refine((value) => !Object.keys(value).some((key) => RESERVED_KEY.test(key)), {
+export const isReservedKey = (key: string): boolean => RESERVED_KEY.test(key);
+
+const Configurable = JsonObject.refine((value) => !Object.keys(value).some(isReservedKey), {
   message: "keys starting with '__pregel_' are reserved, and checkpoints are named by the field 'checkpoint'",
 });
 
+const configFields = {
+  tags: optional(z.array(z.string())),
+  recursion_limit: optional(z.int().min(1).max(100_000)),
+  max_concurrency: optional(z.int().min(1)),
+  run_name: optional(z.string()),
+  metadata: optional(JsonObject),
+  configurable: optional(Configurable),
+};
+
+const withoutUndefined = (config: object) =>
+  Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
+
 /** LangChain's RunnableConfig as JSON. */
-export const RunConfig = z
-  .strictObject({
-    tags: optional(z.array(z.string())),
-    recursion_limit: optional(z.int().min(1).max(100_000)),
-    max_concurrency: optional(z.int().min(1)),
-    run_name: optional(z.string()),
-    metadata: optional(JsonObject),
-    configurable: optional(Configurable),
-  })
-  .transform((config) =>
-    Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)),
-  );
+export const RunConfig = z.strictObject(configFields).transform(withoutUndefined);
+
+/** The same for one run, which may bring its own id. */
+export const OwnRunConfig = z
+  .strictObject({ ...configFields, run_id: optional(Id) })
+  .transform((config): Config => withoutUndefined(config));
 
 const Goto = z.union([
   z.string().min(1),
@@ -58,7 +82,7 @@ const Update = z
 const keysOf = (update: object): string[] =>
   Array.isArray(update) ? update.map(([key]) => String(key)) : Object.keys(update);
 
-const Command = z
+export const Command = z
   .strictObject({
     /** LangGraph's own mark; RemoteGraph leaves it on. */
     lg_name: z.literal("Command").optional(),
@@ -69,11 +93,17 @@ const Command = z
   })
   .transform(({ lg_name: _, graph: __, ...command }) => command);
 
+/** One that says nothing is no command: LangGraph would refuse it, and clients send it beside an input. */
+const saysNothing = ({ update, resume, goto }: RunCommand): boolean =>
+  resume === undefined && (update ?? null) === null && [goto ?? []].flat().length === 0;
+
 const InterruptAt = z.union([z.literal("*"), z.array(z.string())], "expected '*' or a list of nodes");
 const StreamModes = z.union(
   [StreamMode, z.array(StreamMode)],
   `expected one or a list of ${STREAM_MODES.join(", ")}`,
 );
+
+const FeedbackKeys = z.array(z.string().min(1).max(256)).max(MAX_FEEDBACK_KEYS);
 
 /** LangGraph starts at the latest state, whatever the subgraph, unless the map names another one. */
 const startsSomewhere = ({
@@ -86,22 +116,23 @@ const fields = {
   assistant_id: z.string().min(1),
   input: z.unknown().optional(),
   command: Command.nullish(),
-  config: optional(RunConfig),
+  config: optional(OwnRunConfig),
   context: optional(JsonObject),
   metadata: withDefault(JsonObject, {}),
-  stream_mode: StreamModes.nullish(),
+  stream_mode: StreamModes.nullish().meta({ inputDefault: ["values"] }),
   stream_subgraphs: withDefault(z.boolean(), false),
   /** Every stream can be resumed, so there is nothing to switch on. */
   stream_resumable: withDefault(z.boolean(), false),
   interrupt_before: InterruptAt.nullish(),
   interrupt_after: InterruptAt.nullish(),
   after_seconds: withDefault(Duration, 0),
-  durability: z.enum(["sync", "async", "exit"]).nullish(),
+  durability: z.enum(["sync", "async", "exit"]).nullish().meta({ inputDefault: "async" }),
   /** What came before `durability`: true meant async, false exit. */
   checkpoint_during: z.boolean().nullish(),
   on_disconnect: withDefault(z.enum(["cancel", "continue"]), "continue"),
   webhook: unsupported("webhooks are not supported by this server"),
-  feedback_keys: unsupported("feedback is a service of LangSmith and not supported by this server"),
+  feedback_keys: withDefault(FeedbackKeys, []),
+  strict_resume: withDefault(z.boolean(), false),
   /** Names a LangSmith project. Harmless: it changes where traces go, not what the run does. */
   langsmith_tracer: z.unknown().optional(),
 };
@@ -111,7 +142,8 @@ const threadFields = {
   checkpoint_id: optional(z.string().min(1)),
   multitask_strategy: withDefault(z.enum(MULTITASK_STRATEGIES), "enqueue"),
   if_not_exists: withDefault(z.enum(["create", "reject"]), "reject"),
-  strict_resume: unsupported("strict_resume is not supported by this server"),
+  /** A thread that was there before the run stays after it. */
+  on_completion: z.enum(["keep", "complete", "continue"], ON_COMPLETION).nullish(),
 };
 
 export const ThreadRunCreate = z
@@ -138,6 +170,8 @@ export const StatelessRunCreate = z
     /** A thread of its own cannot be missing and has nothing else to do. */
     if_not_exists: z.enum(["create", "reject"]).nullish(),
     multitask_strategy: z.enum(MULTITASK_STRATEGIES).nullish(),
+    checkpoint: CheckpointRef.refine((ref) => Object.keys(ref).length === 0, NO_HISTORY).nullish(),
+    checkpoint_id: unsupported(NO_HISTORY),
   })
   .transform((body) => ({
     ...toRunCreate(body),
@@ -148,6 +182,22 @@ export const StatelessRunCreate = z
     on_completion: body.on_completion,
   }));
 
+/** The SDK sends the fields of a batch as they are spelt in JavaScript. */
+const withProtocolSpelling = (payload: unknown): unknown =>
+  isJsonObject(payload)
+    ? Object.fromEntries(Object.entries(payload).map(([key, value]) => [toProtocolKey(key), value]))
+    : payload;
+
+const toProtocolKey = (key: string): string =>
+  /^_?[a-z]+([A-Z][a-z]+)+$/.test(key)
+    ? key.replace(/^_/, "").replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+    : key;
+
+export const RunBatchCreate = z
+  .array(z.preprocess(withProtocolSpelling, StatelessRunCreate))
+  .min(1)
+  .max(MAX_BATCH);
+
 type Fields = z.output<z.ZodObject<typeof fields>>;
 
 function toRunCreate(body: Fields) {
@@ -156,7 +206,7 @@ function toRunCreate(body: Fields) {
   return {
     assistant_id: body.assistant_id,
     input: body.input ?? null,
-    command: body.command ?? null,
+    command: body.command == null || saysNothing(body.command) ? null : body.command,
     config: body.config ?? {},
     context: body.context ?? null,
     metadata: body.metadata,
@@ -168,6 +218,8 @@ function toRunCreate(body: Fields) {
     after_seconds: body.after_seconds,
     durability:
       body.durability ?? (body.checkpoint_during === false ? ("exit" as const) : ("async" as const)),
+    strict_resume: body.strict_resume,
+    feedback_keys: [...new Set(body.feedback_keys)],
     on_disconnect: body.on_disconnect,
   };
 }
@@ -190,25 +242,62 @@ export const RunListQuery = z.strictObject({
       "kwargs",
       "created_at",
       "updated_at",
+      "cancel_reason",
+      // Of runs that the hosted server traces; here none has it.
+      "langsmith_session_name",
     ]),
   ).optional(),
 });
 
 export const JoinQuery = z.strictObject({
   cancel_on_disconnect: QueryFlag.optional().default(false),
+  /** Where a client believes the run began. The answer is that of the run, whatever it says. */
+  checkpoint_id: z.string().optional(),
 });
+
+/** Parts of the graph, `""` for the graph itself and `a|b` for the subgraph of `b` in the one of `a`. */
+const Namespaces = queryList(z.string().max(1000))
+  .pipe(z.array(z.string()).max(100))
+  .transform((namespaces) => namespaces.map((text) => (text === "" ? [] : text.split("|"))));
+
+export const RunStreamQuery = z.strictObject({ namespace: Namespaces.optional() });
 
 export const JoinStreamQuery = z.strictObject({
   cancel_on_disconnect: QueryFlag.optional().default(false),
   stream_mode: queryList(StreamMode).optional(),
+  namespace: Namespaces.optional(),
   /** Where a client believes the run began. The stream is that of the run, whatever it says. */
   checkpoint_id: z.string().optional(),
 });
 
-export const CancelQuery = z.strictObject({
-  wait: QueryFlag.optional().default(false),
-  action: z.enum(["interrupt", "rollback"]).optional().default("interrupt"),
-});
+const CancelAction = z.enum(["interrupt", "rollback"]).optional().default("interrupt");
+
+export const CancelQuery = z
+  .strictObject({
+    wait: QueryFlag.optional().default(false),
+    action: CancelAction,
+    reason: z.enum(["taken"]).optional(),
+  })
+  .refine(({ action, reason }) => reason === undefined || action === "interrupt", {
+    path: ["reason"],
+    message: "goes with the action interrupt: a run that is rolled back is gone with its reason",
+  });
+
+export const BulkCancelQuery = z.strictObject({ action: CancelAction });
+
+const absent = z.null().optional();
+
+export const RunsCancel = z.union(
+  [
+    z
+      .strictObject({ status: z.enum(["pending", "running", "all"]), thread_id: absent, run_ids: absent })
+      .transform(({ status }) => ({ status })),
+    z
+      .strictObject({ thread_id: Id, run_ids: z.array(Id).min(1).max(MAX_BATCH), status: absent })
+      .transform(({ thread_id, run_ids }) => ({ thread_id, run_ids })),
+  ],
+  "expected either status (pending, running or all), or thread_id and run_ids",
+);
 
 /** Cancelling has no body; clients that send one send an empty object. */
 export const EmptyBody = z.strictObject({});

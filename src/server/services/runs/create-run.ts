@@ -1,25 +1,38 @@
+import type { RunBus } from "../../bus/run-bus.ts";
 import type { Assistant } from "../../domain/assistant.ts";
 import type { Caller } from "../../domain/caller.ts";
 import type { CheckpointRef } from "../../domain/checkpoint.ts";
-import { conflict, notFound } from "../../domain/errors.ts";
+import { conflict, invalid, notFound } from "../../domain/errors.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import { newId } from "../../domain/new-id.ts";
-import type { MultitaskStrategy, NewRun, Run, RunConfig, RunKwargs } from "../../domain/run.ts";
-import { mergeContext, mergeRunConfig } from "../../domain/run-config.ts";
+import {
+  type MultitaskStrategy,
+  type NewRun,
+  type Run,
+  type RunConfig,
+  type RunKwargs,
+  supersededBy,
+} from "../../domain/run.ts";
+import { mergeContext } from "../../domain/run-config.ts";
 import type { Engine } from "../../engine/engine.ts";
-import type { NodeReference } from "../../engine/require-nodes.ts";
+import { hasCheckpointsOfRun } from "../../persistence/checkpoints.ts";
 import type { Database, Queryable } from "../../persistence/database.ts";
+import { insertEphemeralThread } from "../../persistence/ephemeral-threads.ts";
 import { insertRun, listUnfinishedRuns } from "../../persistence/runs.ts";
 import { findThreadForUpdate, insertThread, updateThreadBusy } from "../../persistence/threads.ts";
 import { getAssistant } from "../assistants.ts";
 import { requireForkPoint } from "../threads/require-checkpoint.ts";
 import type { WakeUps } from "../wake-ups.ts";
 import { cancelUnfinishedRun } from "./cancel-run.ts";
+import type { RequestFeedbackUrls } from "./feedback-urls.ts";
+import { namedNodes, toNewRun } from "./new-run.ts";
 
 interface Deps {
   readonly db: Database;
+  readonly bus: RunBus;
   readonly engine: Engine;
   readonly wakeUps: WakeUps;
+  readonly requestFeedbackUrls: RequestFeedbackUrls | null;
 }
 
 type RequestedKwargs = Omit<RunKwargs, "graph_id" | "config" | "context">;
@@ -45,31 +58,34 @@ export interface RunCreate extends RequestedKwargs {
  * Queues a run. Returns as soon as the row is committed; a worker executes it.
  *
  * @throws DomainError `not_found` for the assistant, the thread or the checkpoint,
- *   `conflict` when the thread is busy and the strategy is `reject`,
+ *   `conflict` when the thread is busy and the strategy is `reject`, or the run's id is taken,
  *   `validation_error` when the graph failed to load or does not have a node that is named
  */
-export async function createRun(
-  { db, engine, wakeUps }: Deps,
-  caller: Caller,
-  request: RunCreate,
-): Promise<Run> {
-  const assistant = await getAssistant({ db }, caller, request.assistant_id);
-  engine.requireGraph(assistant.graph_id);
-  const configurable = { ...(assistant.config as RunConfig).configurable, ...request.config.configurable };
-  const context = mergeContext(assistant, request.context);
-  await engine.requireNodes({ graph_id: assistant.graph_id, configurable, context }, namedNodes(request));
+export async function createRun(deps: Deps, caller: Caller, request: RunCreate): Promise<Run> {
+  const [run] = await createRuns(deps, caller, [request]);
+  return run as Run;
+}
 
-  const { run, cancelled } = await db.transaction(async (tx) => {
-    const threadId = await lockOrInsertThread(tx, caller, request);
-    await requireForkPoint(tx, threadId, request.checkpoint);
-    const cancelled = await makeWay(tx, threadId, request.multitask_strategy);
-    const newRun = toNewRun(assistant, threadId, { ...request, context });
-    const run = await insertRun(tx, caller.identity, newRun);
-    await updateThreadBusy(tx, threadId, {
-      metadata: { graph_id: assistant.graph_id, assistant_id: assistant.assistant_id },
-      config: { configurable },
-    });
-    return { run, cancelled };
+/**
+ * Queues several runs: all of them, or none.
+ * @returns them in the order of the requests
+ * @throws DomainError as `createRun` does, for the first that cannot be
+ */
+export async function createRuns(
+  deps: Deps,
+  caller: Caller,
+  requests: readonly RunCreate[],
+): Promise<readonly Run[]> {
+  const { db, wakeUps } = deps;
+  // One after the other: what a batch asks of the database at once stays what a single run asks.
+  const prepared: PreparedRun[] = [];
+  for (const request of requests) prepared.push(await prepare(deps, caller, request));
+
+  const cancelled: string[] = [];
+  const runs = await db.transaction(async (tx) => {
+    const inserted: Run[] = [];
+    for (const run of prepared) inserted.push(await insert({ ...deps, tx }, caller, run, cancelled));
+    return inserted;
   });
 
   wakeUps.runsPending();
@@ -77,26 +93,65 @@ export async function createRun(
     wakeUps.cancelRequested(cancelled);
     wakeUps.runsEnded(cancelled);
   }
+  return runs;
+}
+
+interface PreparedRun {
+  readonly assistant: Assistant;
+  readonly configurable: JsonObject;
+  /** With the context merged with the assistant's. */
+  readonly request: RunCreate;
+}
+
+/** Everything that does not need the thread, and so no transaction. */
+async function prepare(deps: Deps, caller: Caller, request: RunCreate): Promise<PreparedRun> {
+  const { db, engine, requestFeedbackUrls } = deps;
+  if (request.feedback_keys.length > 0 && requestFeedbackUrls === null) {
+    throw invalid("feedback_keys", "feedback goes to LangSmith; set LANGSMITH_API_KEY for this server");
+  }
+  const assistant = await getAssistant({ db }, caller, request.assistant_id);
+  engine.requireGraph(assistant.graph_id);
+  const configurable = { ...(assistant.config as RunConfig).configurable, ...request.config.configurable };
+  const context = mergeContext(assistant, request.context);
+  await engine.requireNodes({ graph_id: assistant.graph_id, configurable, context }, namedNodes(request));
+  return { assistant, configurable, request: { ...request, context } };
+}
+
+/** @param cancelled gets the runs that were told to stop */
+async function insert(
+  { tx, bus }: Deps & { readonly tx: Queryable },
+  caller: Caller,
+  { assistant, configurable, request }: PreparedRun,
+  cancelled: string[],
+): Promise<Run> {
+  const threadId = await lockOrInsertThread(tx, caller, request);
+  await requireForkPoint(tx, threadId, request.checkpoint);
+  const newRun = toNewRun(assistant, threadId, request);
+  if (request.config.run_id !== undefined) await requireUnusedId({ tx, bus }, newRun);
+  cancelled.push(...(await makeWay(tx, newRun)));
+  const run = await insertRun(tx, caller.identity, newRun);
+  if (run === null) throw idTaken(newRun.run_id);
+  await updateThreadBusy(tx, threadId, {
+    metadata: { graph_id: assistant.graph_id, assistant_id: assistant.assistant_id },
+    config: { configurable },
+  });
   return run;
 }
 
-/** Every node that the request names, and where. */
-function namedNodes({ interrupt_before, interrupt_after, command }: RunCreate): NodeReference[] {
-  const targets = [command?.goto ?? []]
-    .flat()
-    .map((target) => (typeof target === "string" ? target : target.node));
-  return [
-    ...toReferences("interrupt_before", interrupt_before === "*" ? [] : interrupt_before),
-    ...toReferences("interrupt_after", interrupt_after === "*" ? [] : interrupt_after),
-    ...toReferences(
-      "command.goto",
-      targets.filter((node) => node !== "__end__"),
-    ),
-  ];
-}
+const idTaken = (runId: string) => conflict(`Run '${runId}' already exists; choose another config.run_id`);
 
-const toReferences = (path: string, nodes: readonly string[] | null): NodeReference[] =>
-  (nodes ?? []).map((node) => ({ path, node }));
+/**
+ * A run may be gone while it is remembered: by its checkpoints, for which LangGraph would take the new run for a
+ * retry and not apply its input, or by its events, which whoever follows the new run would get.
+ */
+async function requireUnusedId(
+  { tx, bus }: { readonly tx: Queryable; readonly bus: RunBus },
+  { run_id, thread_id }: NewRun,
+): Promise<void> {
+  if (bus.findResult(run_id) !== null || (await hasCheckpointsOfRun(tx, thread_id, run_id))) {
+    throw idTaken(run_id);
+  }
+}
 
 /** @returns the id of the thread, whose row is locked or new */
 async function lockOrInsertThread(tx: Queryable, caller: Caller, request: RunCreate): Promise<string> {
@@ -107,6 +162,10 @@ async function lockOrInsertThread(tx: Queryable, caller: Caller, request: RunCre
     if (request.if_not_exists === "reject") throw notFound("Thread", thread_id);
   }
   const threadId = thread_id ?? newId();
+  if (thread_id === null && request.on_completion === "delete") {
+    await insertEphemeralThread(tx, caller.identity, threadId);
+    return threadId;
+  }
   const inserted = await insertThread(tx, caller.identity, { thread_id: threadId, metadata: {} });
   if (inserted !== null) return threadId;
   // Someone else was faster: it is theirs, or the caller's from another request a moment ago.
@@ -123,8 +182,7 @@ async function lockOrInsertThread(tx: Queryable, caller: Caller, request: RunCre
  */
 async function makeWay(
   tx: Queryable,
-  threadId: string,
-  strategy: MultitaskStrategy,
+  { run_id, thread_id: threadId, multitask_strategy: strategy }: NewRun,
 ): Promise<readonly string[]> {
   const unfinished = strategy === "enqueue" ? [] : await listUnfinishedRuns(tx, threadId);
   if (unfinished.length === 0) return [];
@@ -134,45 +192,7 @@ async function makeWay(
     );
   }
   const action = strategy === "rollback" ? "rollback" : "interrupt";
-  for (const runId of unfinished) await cancelUnfinishedRun(tx, runId, action);
+  const reason = supersededBy(run_id);
+  for (const runId of unfinished) await cancelUnfinishedRun(tx, runId, { action, reason });
   return unfinished;
-}
-
-/** @param request with its context already merged with the assistant's */
-function toNewRun(assistant: Assistant, threadId: string, request: RunCreate): NewRun {
-  const run_id = newId();
-  const { checkpoint, config, metadata, thread_id, multitask_strategy, after_seconds, on_completion } =
-    request;
-  return {
-    run_id,
-    thread_id: threadId,
-    assistant_id: assistant.assistant_id,
-    multitask_strategy,
-    metadata: {
-      ...assistant.metadata,
-      ...metadata,
-      graph_id: assistant.graph_id,
-      assistant_id: assistant.assistant_id,
-    },
-    delete_thread: thread_id === null && on_completion === "delete",
-    delaySeconds: after_seconds,
-    kwargs: {
-      graph_id: assistant.graph_id,
-      input: request.input,
-      command: request.command,
-      config: mergeRunConfig(assistant, {
-        run_id,
-        thread_id: threadId,
-        config: { ...config, configurable: { ...config.configurable, ...checkpoint } },
-        metadata,
-      }),
-      context: request.context,
-      stream_mode: request.stream_mode,
-      stream_subgraphs: request.stream_subgraphs,
-      stream_resumable: request.stream_resumable,
-      interrupt_before: request.interrupt_before,
-      interrupt_after: request.interrupt_after,
-      durability: request.durability,
-    },
-  };
 }

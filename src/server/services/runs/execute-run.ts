@@ -3,6 +3,8 @@ import type { ThreadState } from "../../domain/checkpoint.ts";
 import { DomainError } from "../../domain/errors.ts";
 import {
   type ClaimedRun,
+  type FeedbackUrls,
+  ResumeRefused,
   RunDrained,
   type RunFailure,
   type RunResult,
@@ -31,6 +33,8 @@ import {
 import { refreshThread } from "../threads/refresh-thread.ts";
 import type { WakeUps } from "../wake-ups.ts";
 import { toEndEvent } from "./end-event.ts";
+import type { RequestFeedbackUrls } from "./feedback-urls.ts";
+import { sharingTime } from "./sharing-time.ts";
 import { whileNotAborted } from "./while-not-aborted.ts";
 
 interface Deps {
@@ -38,12 +42,15 @@ interface Deps {
   readonly bus: RunBus;
   readonly engine: Engine;
   readonly wakeUps: WakeUps;
+  readonly requestFeedbackUrls: RequestFeedbackUrls | null;
 }
 
 /** How an execution went: by itself, or why it stopped. */
 interface Execution {
   readonly failure: RunFailure | null;
   readonly stopped: StopReason | null;
+  /** Whether it is as if the graph had not been asked: its resume did not fit. */
+  readonly isRefused?: boolean;
 }
 
 type Outcome = RunResult["status"] | "handed_back" | "rolled_back" | "lost";
@@ -69,7 +76,9 @@ export async function executeRun(deps: Deps, run: ClaimedRun, signals: StreamSig
 }
 
 async function execute(deps: Deps, run: ClaimedRun, signals: StreamSignals): Promise<Outcome> {
-  const { failure, stopped } = await runGraph(deps, run, signals);
+  const feedbackUrls = requestFeedback(deps, run, signals);
+  const execution = await runGraph(deps, run, signals);
+  const { failure, stopped } = execution;
   if (stopped === "lease_lost") return "lost";
   if (stopped === "drain") {
     if (!(await handBackRun(deps.db, run))) return "lost";
@@ -78,17 +87,34 @@ async function execute(deps: Deps, run: ClaimedRun, signals: StreamSignals): Pro
   }
   if (stopped === "rollback") return (await rollBack(deps, run)) ? "rolled_back" : "lost";
 
+  if (execution.isRefused) return (await refuse(deps, run, failure)) ? "error" : "lost";
+
   const result = await readResult(deps, run, { failure, stopped });
+  // Before the rows say that the run is over: from then on its end must be heard of soon.
+  const feedback = await feedbackUrls;
   const kept = await deps.db.transaction((tx) => writeResult(tx, run, result));
   if (!kept) return "lost";
-  publishEnd(deps, run, result);
+  publishEnd(deps, run, { ...result, ...(feedback !== null && { feedback }) });
+  if (result.state !== null && !run.delete_thread) deps.bus.publishState(run.thread_id, result.state);
   return result.status;
 }
 
+/** Asked for while the graph runs, so that its end need not wait for them. */
+async function requestFeedback(
+  { requestFeedbackUrls }: Deps,
+  { run_id, kwargs }: ClaimedRun,
+  { abort }: StreamSignals,
+): Promise<FeedbackUrls | null> {
+  // Runs that an older version has queued have none.
+  const keys = kwargs.feedback_keys ?? [];
+  if (requestFeedbackUrls === null || keys.length === 0) return null;
+  return requestFeedbackUrls(run_id, keys, abort);
+}
+
 async function runGraph({ bus, engine }: Deps, run: ClaimedRun, signals: StreamSignals): Promise<Execution> {
-  bus.begin(run.run_id, run.attempt);
+  bus.begin(run);
   try {
-    for await (const event of whileNotAborted(engine.streamGraph(run, signals), signals.abort)) {
+    for await (const event of sharingTime(whileNotAborted(engine.streamGraph(run, signals), signals.abort))) {
       bus.append(run.run_id, [event]);
     }
     // A run that reached its end before the signal reached it has nothing to be interrupted or handed back.
@@ -96,6 +122,9 @@ async function runGraph({ bus, engine }: Deps, run: ClaimedRun, signals: StreamS
     return { failure: null, stopped: stopped === "interrupt" || stopped === "drain" ? null : stopped };
   } catch (error) {
     if (error instanceof RunDrained) return { failure: null, stopped: "drain" };
+    if (error instanceof ResumeRefused) {
+      return { failure: toRunFailure(error), stopped: null, isRefused: true };
+    }
     const stopped = stopReason(signals.abort);
     return { failure: stopped === null ? toFailure(error) : null, stopped };
   }
@@ -173,27 +202,47 @@ async function writeResult(tx: Queryable, run: ClaimedRun, result: FinalResult):
 }
 
 async function rollBack(deps: Deps, run: ClaimedRun): Promise<boolean> {
+  const result: RunResult = { status: "interrupted", values: null, interrupts: [], error: null };
+  return finishUnchanged(deps, run, result, async (tx) => {
+    await deleteCheckpointsOfRun(tx, run.thread_id, run.run_id);
+    await deleteRun(tx, run.run_id);
+  });
+}
+
+/** A resume that was refused fails the run and leaves the thread as it was. */
+const refuse = (deps: Deps, run: ClaimedRun, error: RunFailure | null): Promise<boolean> =>
+  finishUnchanged(deps, run, { status: "error", values: null, interrupts: [], error }, async () => undefined);
+
+/** Ends a run after which its thread is what it was before it. @returns false when the lease was lost */
+async function finishUnchanged(
+  deps: Deps,
+  run: ClaimedRun,
+  result: RunResult,
+  undo: (tx: Queryable) => Promise<void>,
+): Promise<boolean> {
   const kept = await deps.db.transaction(async (tx) => {
     if (!(await lockThread(tx, run.thread_id))) return false;
-    if (!(await finishRun(tx, run, "interrupted"))) return false;
+    if (!(await finishRun(tx, run, result.status))) return false;
     if (run.delete_thread) {
       await deleteThreadOfRun(tx, run.thread_id);
       await deleteCheckpointsOfThread(tx, run.thread_id);
       return true;
     }
-    await deleteCheckpointsOfRun(tx, run.thread_id, run.run_id);
-    await deleteRun(tx, run.run_id);
+    await undo(tx);
     await updateThreadStatusFromRuns(tx, run.thread_id);
     return true;
   });
   if (!kept) return false;
   if (!run.delete_thread) await refreshThread(deps, run.thread_id, "rollback");
-  publishEnd(deps, run, { status: "interrupted", values: null, interrupts: [], error: null });
+  publishEnd(deps, run, result);
   return true;
 }
 
 /** After the commit: whoever hears of the end may look at once, and must find it. */
 function publishEnd({ bus, wakeUps }: Deps, run: ClaimedRun, result: RunResult): void {
+  if (result.feedback !== undefined) {
+    bus.append(run.run_id, [{ event: "feedback", data: JSON.stringify(result.feedback) }]);
+  }
   bus.append(run.run_id, [toEndEvent(run.run_id, result)]);
   bus.end(run.run_id, result);
   wakeUps.runsEnded([run.run_id]);

@@ -3,6 +3,7 @@ import type { Caller } from "../../domain/caller.ts";
 import { isFinished, type RunEvent, type RunResult, type StreamMode } from "../../domain/run.ts";
 import type { Database } from "../../persistence/database.ts";
 import { findThread } from "../../persistence/threads.ts";
+import { tellingDropped } from "./dropped-events.ts";
 import { toEndEvent } from "./end-event.ts";
 import { getRun } from "./read-runs.ts";
 
@@ -22,11 +23,17 @@ export interface JoinOptions {
   readonly after: number;
   /** Only events of these modes; null means all that the run produces. */
   readonly modes: readonly StreamMode[] | null;
+  /**
+   * Only events of these graphs, without those of the subgraphs in them; null means all. The graph itself is the
+   * empty path. A part of a path that names no task stands for all tasks of its node.
+   */
+  readonly namespaces: readonly (readonly string[])[] | null;
   readonly signal: AbortSignal;
 }
 
 /**
- * Follows a run until it ends or `signal` aborts: events that were, then those that come.
+ * Follows a run until it ends or `signal` aborts: events that were, then those that come. A client that needs
+ * events that are no longer kept is told so with an error as the last event.
  * Of a run that ended so long ago that its events are forgotten, only the end is told.
  *
  * @throws DomainError `not_found`
@@ -35,11 +42,11 @@ export async function joinRun(
   deps: Deps,
   caller: Caller,
   run: RunRef,
-  { after, modes, signal }: JoinOptions,
+  options: JoinOptions,
 ): Promise<AsyncGenerator<readonly RunEvent[], void, undefined>> {
-  const { finished } = await watchRun(deps, caller, run, signal);
-  if (finished !== null) return onlyEnd(run.run_id, after, finished);
-  return followRun(deps, run.run_id, { after, modes, signal });
+  const { finished } = await watchRun(deps, caller, run, options.signal);
+  if (finished !== null) return onlyEnd(run.run_id, options.after, finished);
+  return followRun(deps, run.run_id, options);
 }
 
 /**
@@ -49,10 +56,10 @@ export async function joinRun(
 export function followRun(
   { bus }: Pick<Deps, "bus">,
   runId: string,
-  { after, modes, signal }: JoinOptions,
+  { after, modes, namespaces, signal }: JoinOptions,
 ): AsyncGenerator<readonly RunEvent[], void, undefined> {
-  const events = bus.follow(runId, { after, signal });
-  return modes === null ? events : ofModes(events, modes);
+  const events = tellingDropped(bus.follow(runId, { after, signal }));
+  return modes === null && namespaces === null ? events : onlyWanted(events, { modes, namespaces });
 }
 
 /**
@@ -129,21 +136,29 @@ async function* onlyEnd(runId: string, after: number, result: RunResult) {
   yield [{ seq: after + 1, ...toEndEvent(runId, result) }];
 }
 
-/** Events that belong to no mode, such as the end, always pass. */
-const UNCONDITIONAL = new Set(["metadata", "error", "end"]);
+/** Events of the run itself, such as its end, always pass. */
+const UNCONDITIONAL = new Set(["metadata", "feedback", "error", "end"]);
 
-async function* ofModes(
+async function* onlyWanted(
   batches: AsyncGenerator<readonly RunEvent[], void, undefined>,
-  modes: readonly StreamMode[],
+  { modes, namespaces }: Pick<JoinOptions, "modes" | "namespaces">,
 ): AsyncGenerator<readonly RunEvent[], void, undefined> {
-  const names = new Set<string>(modes.map((mode) => (mode === "messages-tuple" ? "messages" : mode)));
+  const names =
+    modes && new Set<string>(modes.map((mode) => (mode === "messages-tuple" ? "messages" : mode)));
   const isWanted = ({ event }: RunEvent) => {
-    // `updates|child:1f…` is of mode updates, `messages/partial` of mode messages.
-    const [name = event] = event.split(/[|/]/);
-    return UNCONDITIONAL.has(name) || names.has(name);
+    // `updates|child:1f…` is of mode updates in the subgraph child, `messages/partial` of mode messages.
+    const [label = event, ...namespace] = event.split("|");
+    const [name = label] = label.split("/");
+    if (UNCONDITIONAL.has(name)) return true;
+    if (names !== null && !names.has(name)) return false;
+    return namespaces === null || namespaces.some((wanted) => isNamespace(namespace, wanted));
   };
   for await (const batch of batches) {
     const wanted = batch.filter(isWanted);
     if (wanted.length > 0) yield wanted;
   }
 }
+
+const isNamespace = (namespace: readonly string[], wanted: readonly string[]): boolean =>
+  namespace.length === wanted.length &&
+  wanted.every((part, index) => part === namespace[index] || part === namespace[index]?.split(":")[0]);

@@ -1,9 +1,10 @@
+import type { ThreadState } from "../../domain/checkpoint.ts";
 import { isJsonObject } from "../../domain/json.ts";
 import type { CancelAction } from "../../domain/run.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { interruptsByTask } from "../../engine/thread-state.ts";
-import type { Database } from "../../persistence/database.ts";
-import { findThreadGraph, updateIdleThreadOutcome } from "../../persistence/threads.ts";
+import { interruptsByTask, type ThreadGraph } from "../../engine/thread-state.ts";
+import type { Database, Queryable } from "../../persistence/database.ts";
+import { findThreadGraph, updateIdleThreadOutcome, updateThreadOutcome } from "../../persistence/threads.ts";
 
 interface Deps {
   readonly db: Database;
@@ -39,4 +40,23 @@ export async function refreshThread(
     },
     { keepsError: isUndone },
   );
+}
+
+/**
+ * Leaves on the row of a thread what was just written to its state: a thread with a next step waits for a run.
+ * @returns the state
+ */
+export async function writeLatestState(
+  engine: Engine,
+  tx: Queryable,
+  graph: ThreadGraph,
+): Promise<ThreadState> {
+  const state = await engine.readThreadState(graph, { subgraphs: false });
+  await updateThreadOutcome(tx, graph.thread_id, {
+    status: state.next.length > 0 ? "interrupted" : "idle",
+    values: state.values,
+    interrupts: interruptsByTask(state),
+    error: null,
+  });
+  return state;
 }

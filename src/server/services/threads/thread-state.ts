@@ -1,3 +1,4 @@
+import type { RunBus } from "../../bus/run-bus.ts";
 import { toAssistantId } from "../../domain/assistant.ts";
 import type { Caller } from "../../domain/caller.ts";
 import type { Checkpoint, CheckpointRef, ThreadState } from "../../domain/checkpoint.ts";
@@ -5,16 +6,23 @@ import { conflict, DomainError, invalid, notFound } from "../../domain/errors.ts
 import { isJsonObject, type JsonObject } from "../../domain/json.ts";
 import type { Thread } from "../../domain/thread.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { type HistoryOptions, interruptsByTask, type StateUpdate } from "../../engine/thread-state.ts";
+import type { HistoryOptions, StateUpdate } from "../../engine/thread-state.ts";
+import { updateLatestCheckpointMetadata } from "../../persistence/checkpoints.ts";
 import { type Database, isDatabaseError, type Queryable } from "../../persistence/database.ts";
-import { findThreadForUpdate, updateThreadMetadata, updateThreadOutcome } from "../../persistence/threads.ts";
+import { findThreadForUpdate, updateThreadMetadata } from "../../persistence/threads.ts";
 import { getAssistant } from "../assistants.ts";
+import { publishLatestState } from "./publish-state.ts";
+import { writeLatestState } from "./refresh-thread.ts";
 import { requireCheckpoint } from "./require-checkpoint.ts";
 import { getThread } from "./threads.ts";
 
 interface Deps {
   readonly db: Database;
   readonly engine: Engine;
+}
+
+interface WriteDeps extends Deps {
+  readonly bus: RunBus;
 }
 
 /** State of a thread that no graph has run on yet. */
@@ -68,12 +76,12 @@ export async function getThreadHistory(
  *   `validation_error` when the thread has no graph yet or its graph refuses the update
  */
 export async function updateThreadState(
-  { db, engine }: Deps,
+  { db, bus, engine }: WriteDeps,
   caller: Caller,
   threadId: string,
   update: StateUpdate,
 ): Promise<Checkpoint | null> {
-  return db.transaction(async (tx) => {
+  const { checkpoint, state } = await db.transaction(async (tx) => {
     // The lock keeps runs from starting: the state must not change under one. The engine has connections
     // of its own, so a transaction that waits for it cannot starve it.
     const thread = await findThreadForUpdate(tx, caller.identity, threadId);
@@ -84,15 +92,28 @@ export async function updateThreadState(
     await requireCheckpoint(tx, threadId, update.checkpoint);
     const graph = findThreadGraph(thread) ?? (await adoptGraph(tx, caller, thread));
     const checkpoint = await engine.updateThreadState(graph, update).catch(refuseUpdate);
-    const state = await engine.readThreadState(graph, { subgraphs: false });
-    await updateThreadOutcome(tx, threadId, {
-      status: state.next.length > 0 ? "interrupted" : "idle",
-      values: state.values,
-      interrupts: interruptsByTask(state),
-      error: null,
-    });
-    return checkpoint;
+    return { checkpoint, state: await writeLatestState(engine, tx, graph) };
   });
+  bus.publishState(threadId, state);
+  return checkpoint;
+}
+
+/**
+ * Merges metadata into that of the latest state, where a search in the history finds it.
+ * @throws DomainError `not_found`; `conflict` when the thread has no state yet
+ */
+export async function patchThreadState(
+  deps: WriteDeps,
+  caller: Caller,
+  threadId: string,
+  { metadata }: { readonly metadata: JsonObject },
+): Promise<void> {
+  const { db } = deps;
+  const graph = findThreadGraph(await getThread({ db }, caller, threadId));
+  if (!(await updateLatestCheckpointMetadata(db, threadId, metadata))) {
+    throw conflict(`Thread '${threadId}' has no state yet; run an assistant on it or update its state first`);
+  }
+  if (graph !== null) await publishLatestState(deps, graph);
 }
 
 /** The graph's own code takes the values in: whatever it throws is its way to refuse them. */

@@ -1,0 +1,21 @@
+import { expect, test } from "vitest";
+import { sharingTime } from "../../../src/server/services/runs/sharing-time.ts";
+
+test("a run that never pauses leaves its readers time to read", async () => {
+  // Nothing but turns of the event loop lies between the first event and the last.
+  const passed: string[] = [];
+  let turns = 0;
+  let isOver = false;
+  const count = () => {
+    turns++;
+    if (!isOver) setImmediate(count);
+  };
+  setImmediate(count);
+  async function* talk() {
+    for (let index = 0; index < 100; index++) yield { event: "custom", data: "x".repeat(32 * 1024) };
+  }
+  for await (const { event } of sharingTime(talk())) passed.push(event);
+  isOver = true;
+  expect(passed).toHaveLength(100);
+  expect(turns).toBeGreaterThanOrEqual(49);
+});
