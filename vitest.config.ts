@@ -30,6 +30,21 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
+      {
+        extends: true,
+        test: {
+          name: "conformance",
+          include: ["test/conformance/*.test.ts"],
+          globalSetup: [
+            "test/support/global-postgres.ts",
+            "test/support/global-package.ts",
+            "test/support/global-conformance.ts",
+          ],
+          fileParallelism: false,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 });
