@@ -43,6 +43,7 @@ export async function givenRun(db: Database, threadId: string, run: Partial<NewR
       stream_mode: ["values"],
       stream_subgraphs: false,
       stream_resumable: false,
+      langsmith_tracer: null,
       interrupt_before: null,
       interrupt_after: null,
       durability: "async",

@@ -47,6 +47,12 @@ export interface RunConfig {
   readonly configurable?: JsonObject;
 }
 
+/** Where in LangSmith the traces of a run go: a project by its name, and an example of a dataset by its id. */
+export interface TraceDestination {
+  readonly project_name?: string | undefined;
+  readonly example_id?: string | undefined;
+}
+
 /** Everything that executing a run needs, stored with it. Shown to clients as `kwargs`. */
 export interface RunKwargs {
   readonly graph_id: string;
@@ -65,6 +71,8 @@ export interface RunKwargs {
   readonly strict_resume: boolean;
   /** Kinds of feedback for which the run gets addresses that need no key. */
   readonly feedback_keys: readonly string[];
+  /** Null leaves its traces, if there are any, to the settings of the process. */
+  readonly langsmith_tracer: TraceDestination | null;
 }
 
 /**

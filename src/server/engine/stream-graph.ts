@@ -2,6 +2,7 @@ import { isGraphDrained, RunControl } from "@langchain/langgraph";
 import { type ClaimedRun, type NewRunEvent, RunDrained } from "../domain/run.ts";
 import { toRunnableConfig } from "./checkpoint-config.ts";
 import type { GraphRegistry } from "./graph-registry.ts";
+import { createTracer } from "./langsmith-tracer.ts";
 import type { Graph } from "./load-graph.ts";
 import { requireOpenQuestions } from "./require-open-questions.ts";
 import {
@@ -86,7 +87,7 @@ function toStreamOptions(
   run: ClaimedRun,
   { resuming, langGraphVersion }: { resuming: boolean; langGraphVersion: string },
 ) {
-  const { config, context, interrupt_before, interrupt_after, durability } = run.kwargs;
+  const { config, context, interrupt_before, interrupt_after, durability, langsmith_tracer } = run.kwargs;
   const { checkpoint_id, ...configurable } = config.configurable ?? {};
   return {
     configurable: {
@@ -104,7 +105,7 @@ function toStreamOptions(
     runId: run.run_id,
     // Where nobody listens, LangChain leaves the messages of a model without an id. Then an update would carry
     // none, and the state one that no client has seen before.
-    callbacks: [{}],
+    callbacks: [(langsmith_tracer && createTracer(langsmith_tracer)) ?? {}],
     durability,
     // Keys that are undefined would override what the graph was compiled with.
     ...(config.run_name !== undefined && { runName: config.run_name }),

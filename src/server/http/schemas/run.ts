@@ -133,8 +133,9 @@ const fields = {
   webhook: unsupported("webhooks are not supported by this server"),
   feedback_keys: withDefault(FeedbackKeys, []),
   strict_resume: withDefault(z.boolean(), false),
-  /** Names a LangSmith project. Harmless: it changes where traces go, not what the run does. */
-  langsmith_tracer: z.unknown().optional(),
+  langsmith_tracer: z
+    .strictObject({ project_name: optional(z.string().min(1)), example_id: optional(z.string().min(1)) })
+    .nullish(),
 };
 
 const threadFields = {
@@ -220,6 +221,7 @@ function toRunCreate(body: Fields) {
       body.durability ?? (body.checkpoint_during === false ? ("exit" as const) : ("async" as const)),
     strict_resume: body.strict_resume,
     feedback_keys: [...new Set(body.feedback_keys)],
+    langsmith_tracer: body.langsmith_tracer ?? null,
     on_disconnect: body.on_disconnect,
   };
 }

@@ -215,7 +215,8 @@ const Before = z.union(
 
 export const HistorySearch = z
   .strictObject({
-    limit: limit(10),
+    /** One, unlike everywhere else: so it is on the hosted server. */
+    limit: limit(1),
     before: Before.nullish(),
     metadata: JsonObject.nullish(),
     checkpoint: optional(CheckpointRef),

@@ -60,6 +60,7 @@ export function toNewRun(assistant: Assistant, threadId: string, request: RunCre
       durability: request.durability,
       strict_resume: request.strict_resume,
       feedback_keys: request.feedback_keys,
+      langsmith_tracer: request.langsmith_tracer,
     },
   };
 }

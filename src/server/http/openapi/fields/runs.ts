@@ -17,7 +17,8 @@ const fields = {
   feedback_keys:
     "Kinds of feedback for which the run gets addresses to send it to, in its stream and its wait. Needs `LANGSMITH_API_KEY`.",
   strict_resume: "Whether a `resume` that fits no open question fails the run instead of going unheard.",
-  langsmith_tracer: "Accepted; where traces go is a setting of the server.",
+  langsmith_tracer:
+    "Where in LangSmith the traces of this run go: `project_name`, and `example_id` of a dataset. A server that does not trace makes none.",
 };
 
 const config = {
