@@ -1,4 +1,8 @@
-/** The statements on LangGraph's tables. Each has a name, under which a connection has it parsed and planned once. */
+/**
+ * The statements on LangGraph's tables. Each has a name, under which a connection has it parsed and planned once. So
+ * that a plan made while tables were small is still one when they are not, what has a key is looked up by it:
+ * `limit 1` and `offset 0` keep the planner from joining whole threads instead.
+ */
 
 interface Statement {
   readonly name: string;
@@ -88,11 +92,12 @@ export const readCheckpoints = (page: string): string => `
          null, null, null
     from found
    cross join jsonb_each_text(found.checkpoint -> 'channel_versions') as versions(channel, version)
-    join checkpoint_blobs blobs
-      on blobs.thread_id = found.thread_id
-     and blobs.checkpoint_ns = found.checkpoint_ns
-     and blobs.channel = versions.channel
-     and blobs.version = versions.version
+   cross join lateral (
+         select channel, type, blob
+           from checkpoint_blobs
+          where thread_id = found.thread_id and checkpoint_ns = found.checkpoint_ns
+            and channel = versions.channel and version = versions.version
+          limit 1) blobs
    where blobs.type <> 'empty'
    union all
   select position, 'write', null, null, null, null,
@@ -127,47 +132,48 @@ const findAncestors = (target: string): string => `
     target as (
       select parent_checkpoint_id from checkpoints where thread_id = $1 and checkpoint_ns = $2 ${target}),
     ancestors as (
-      select 1 as age, parent.checkpoint_id, parent.parent_checkpoint_id,
-             parent.checkpoint -> 'channel_versions' as versions, $3::text[] as wanted
+      select 1 as age, parent.*, $3::text[] as wanted
         from target
-        join checkpoints parent
-          on parent.thread_id = $1 and parent.checkpoint_ns = $2
-         and parent.checkpoint_id = target.parent_checkpoint_id
+       cross join lateral (${oneCheckpoint("target.parent_checkpoint_id")}) parent
        union all
-      select child.age + 1, parent.checkpoint_id, parent.parent_checkpoint_id,
-             parent.checkpoint -> 'channel_versions', missing.channels
+      select child.age + 1, parent.*, missing.channels
         from ancestors child
        cross join lateral (
              select array(
                select wanted.channel
                  from unnest(child.wanted) as wanted(channel)
-                where not exists (
-                        select 1 from checkpoint_blobs blobs
-                         where blobs.thread_id = $1 and blobs.checkpoint_ns = $2
-                           and blobs.channel = wanted.channel
-                           and blobs.version = child.versions ->> wanted.channel
-                           and blobs.type <> 'empty')) as channels) missing
-        join checkpoints parent
-          on parent.thread_id = $1 and parent.checkpoint_ns = $2
-         and parent.checkpoint_id = child.parent_checkpoint_id
+                where (${oneValue("child", "1")}) is null) as channels
+             offset 0) missing
+       cross join lateral (${oneCheckpoint("child.parent_checkpoint_id")}) parent
        where missing.channels <> '{}')
-  select ancestors.age, 'seed' as part, blobs.channel, blobs.type, blobs.blob,
+  select ancestors.age, 'seed' as part, wanted.channel, blobs.type, blobs.blob,
          null as task_id, null as task_path, null::int as idx
     from ancestors
    cross join unnest(ancestors.wanted) as wanted(channel)
-    join checkpoint_blobs blobs
-      on blobs.thread_id = $1 and blobs.checkpoint_ns = $2
-     and blobs.channel = wanted.channel
-     and blobs.version = ancestors.versions ->> wanted.channel
-   where blobs.type <> 'empty'
+   cross join lateral (${oneValue("ancestors", "type, blob")}) blobs
    union all
   select ancestors.age, 'write', writes.channel, writes.type, writes.blob,
          writes.task_id, writes.task_path, writes.idx
     from ancestors
-    join checkpoint_writes writes
-      on writes.thread_id = $1 and writes.checkpoint_ns = $2
-     and writes.checkpoint_id = ancestors.checkpoint_id
-     and writes.channel = any(ancestors.wanted)`;
+   cross join lateral (
+         select * from checkpoint_writes
+          where thread_id = $1 and checkpoint_ns = $2 and checkpoint_id = ancestors.checkpoint_id
+         offset 0) writes
+   where writes.channel = any(ancestors.wanted)`;
+
+const oneCheckpoint = (id: string): string => `
+  select checkpoint_id, parent_checkpoint_id, checkpoint -> 'channel_versions' as versions
+    from checkpoints
+   where thread_id = $1 and checkpoint_ns = $2 and checkpoint_id = ${id}
+   limit 1`;
+
+const oneValue = (checkpoint: string, columns: string): string => `
+  select ${columns}
+    from checkpoint_blobs
+   where thread_id = $1 and checkpoint_ns = $2 and channel = wanted.channel
+     and version = ${checkpoint}.versions ->> wanted.channel
+     and type <> 'empty'
+   limit 1`;
 
 export const READ_DELTAS: Statement = {
   name: "read_deltas",
