@@ -13,6 +13,7 @@ import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import { describe, expect, test } from "vitest";
 import { createCheckpointer } from "../../../src/server/engine/memory.ts";
+import { copyCheckpoints } from "../../../src/server/persistence/checkpoints.ts";
 import { sharedDatabase } from "../../support/database.ts";
 
 const database = sharedDatabase();
@@ -114,4 +115,8 @@ test("what nodes side by side have added to a channel is read back in the order 
   const { trail } = await graph.invoke({ list: [] }, config);
   expect(trail).toEqual(parts);
   expect((await graph.getState(config)).values.trail).toEqual(parts);
+
+  const copy = { configurable: { thread_id: randomUUID() } };
+  await copyCheckpoints(database(), { from: config.configurable.thread_id, to: copy.configurable.thread_id });
+  expect((await graph.getState(copy)).values.trail).toEqual(parts);
 });
