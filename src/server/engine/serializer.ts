@@ -1,18 +1,20 @@
 import { JsonPlusSerializer } from "@langchain/langgraph-checkpoint";
 import { isJsonObject } from "../domain/json.ts";
+import { NOT_REVIVED, revive } from "./revive.ts";
 
 /**
- * LangGraph's own format of checkpoints. What looks like a serialized LangChain object and cannot be made
- * into one stays plain data; the stock serializer would throw, and the thread could never be read again. Such
- * data come from clients, and from models that put them into the arguments of a tool call.
+ * LangGraph's own format of checkpoints, read faster. What looks like a serialized LangChain object and cannot
+ * be made into one stays plain data; the stock serializer would throw, and the thread could never be read again.
+ * Such data come from clients, and from models that put them into the arguments of a tool call.
  */
 export class TolerantSerializer extends JsonPlusSerializer {
   override async loadsTyped(type: string, data: Uint8Array | string): Promise<unknown> {
     try {
-      return await super.loadsTyped(type, data);
+      const revived = type === "json" ? revive(parse(data)) : NOT_REVIVED;
+      return revived === NOT_REVIVED ? await super.loadsTyped(type, data) : revived;
     } catch (error) {
       if (type !== "json") throw error;
-      return this.#reviveParts(JSON.parse(typeof data === "string" ? data : new TextDecoder().decode(data)));
+      return this.#reviveParts(parse(data));
     }
   }
 
@@ -30,3 +32,6 @@ export class TolerantSerializer extends JsonPlusSerializer {
     return Object.fromEntries(await Promise.all(parts));
   }
 }
+
+const parse = (data: Uint8Array | string): unknown =>
+  JSON.parse(typeof data === "string" ? data : new TextDecoder().decode(data));

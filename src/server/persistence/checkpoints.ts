@@ -95,8 +95,8 @@ export async function copyCheckpoints(
               from checkpoint_blobs where thread_id = $1),
           writes as (
             insert into checkpoint_writes
-                   (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob)
-            select $2, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob
+                   (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
+            select $2, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob
               from checkpoint_writes where thread_id = $1)
      insert into checkpoints
             (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)

@@ -145,6 +145,36 @@ describe("a process that is killed", () => {
       items: ["Ada is 36", "confirmed"],
     });
   });
+
+  test("leaves its stateless runs too, whose finished steps are not repeated although nothing is kept of them", async () => {
+    const databaseUrl = await testDatabaseUrl();
+    const dying = await serverProcess(databaseUrl, { LEASE_DURATION_SECONDS: "1" });
+    const gate = createGate();
+    const input = { ...say("once"), gate: gate.name };
+    const { thread_id, run_id } = await dying.client.runs.create(null, "slow", {
+      input,
+      streamMode: "updates",
+    });
+    await using opened = await openTestDatabase(databaseUrl);
+    const latestStep = async () => {
+      const { rows } = await opened.db.query<{ step: string | null }>(
+        "select max((metadata ->> 'step')::int) as step from checkpoints where thread_id = $1",
+        [thread_id],
+      );
+      return rows[0]?.step;
+    };
+    await expect.poll(latestStep).toBe(1);
+    await dying.kill();
+
+    const { client } = await testServer({ graphs: GRAPHS, databaseUrl, environment: SHORT });
+    await expect.poll(async () => (await rowOf(databaseUrl, run_id))?.attempt, { timeout: 10_000 }).toBe(2);
+    const updates = Array.fromAsync(client.runs.joinStream(thread_id, run_id, { streamMode: "updates" }));
+    gate.open();
+    const data = (await updates).filter(({ event }) => event === "updates").map((event) => event.data);
+    expect(data).toEqual([{ work: { items: ["work"] } }, { after: { items: ["after"] } }]);
+    await expect.poll(() => rowOf(databaseUrl, run_id)).toBeUndefined();
+    expect(await latestStep()).toBeNull();
+  });
 });
 
 describe("a run whose worker was lost", () => {

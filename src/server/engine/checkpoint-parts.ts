@@ -1,0 +1,54 @@
+import { type Checkpoint, compareWritesSortKeys, writesSortKey } from "@langchain/langgraph-checkpoint";
+import type { CheckpointPart, StoredWrite } from "./checkpoint-statements.ts";
+
+/** A checkpoint as it is stored, with all that belongs to it. */
+export interface StoredCheckpoint {
+  readonly row: Omit<Part<"checkpoint">, "checkpoint"> & { readonly checkpoint: Checkpoint };
+  readonly values: Part<"value">[];
+  readonly writes: Part<"write">[];
+}
+
+type Part<P extends CheckpointPart["part"]> = Extract<CheckpointPart, { readonly part: P }>;
+
+/** Puts the parts together that were read as rows, in any order. @returns the checkpoints, newest first */
+export function toStoredCheckpoints(parts: readonly CheckpointPart[]): StoredCheckpoint[] {
+  const byPosition = Map.groupBy(parts, ({ position }) => Number(position));
+  const positions = [...byPosition.keys()].toSorted((one, other) => one - other);
+  return positions.map((position) => {
+    const own = byPosition.get(position) ?? [];
+    return {
+      row: own.find(({ part }) => part === "checkpoint") as StoredCheckpoint["row"],
+      values: own.filter(({ part }) => part === "value") as Part<"value">[],
+      writes: own.filter(({ part }) => part === "write") as Part<"write">[],
+    };
+  });
+}
+
+/** In the order in which the graph has applied them. */
+export const inWriteOrder = <T extends StoredWrite>(writes: readonly T[]): T[] =>
+  writes.toSorted((one, other) =>
+    compareWritesSortKeys(
+      writesSortKey(one.task_path, one.task_id, one.idx),
+      writesSortKey(other.task_path, other.task_id, other.idx),
+    ),
+  );
+
+/** Values one after the other, and where each of them begins, counted from one as Postgres does. */
+export function joinBlobs(blobs: readonly (Uint8Array | undefined)[]): {
+  readonly bytes: Buffer;
+  readonly starts: readonly number[];
+  /** Null for a value that there is not. */
+  readonly lengths: readonly (number | null)[];
+} {
+  let next = 1;
+  const starts = blobs.map((blob) => {
+    const start = next;
+    next += blob?.length ?? 0;
+    return start;
+  });
+  return {
+    bytes: Buffer.concat(blobs.filter((blob) => blob !== undefined)),
+    starts,
+    lengths: blobs.map((blob) => blob?.length ?? null),
+  };
+}

@@ -1,0 +1,186 @@
+/**
+ * The statements on LangGraph's tables. Each has a name, under which a connection has it parsed and planned once. So
+ * that a plan made while tables were small is still one when they are not, what has a key is looked up by it:
+ * `limit 1` and `offset 0` keep the planner from joining whole threads instead.
+ */
+
+interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/**
+ * A checkpoint and its new values. Values are cut out of one binary parameter, since a list of them would be sent
+ * and read as text; a value without a length is null.
+ */
+export const PUT_CHECKPOINT: Statement = {
+  name: "put_checkpoint",
+  text: `
+    with blobs as (
+      insert into checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
+      select $1, $2, new.channel, new.version, new.type, substr($8::bytea, new.start, new.length)
+        from unnest($3::text[], $4::text[], $5::text[], $6::int[], $7::int[])
+             as new(channel, version, type, start, length)
+          on conflict (thread_id, checkpoint_ns, channel, version) do nothing)
+    insert into checkpoints
+           (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata)
+    values ($1, $2, $9, $10, $11, $12)
+        on conflict (thread_id, checkpoint_ns, checkpoint_id) do update
+       set checkpoint = excluded.checkpoint, metadata = excluded.metadata`,
+};
+
+const insertWrites = (onConflict: string): string => `
+  insert into checkpoint_writes
+         (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
+  select $1, $2, $3, $4, $5, new.idx, new.channel, new.type, substr($11::bytea, new.start, new.length)
+    from unnest($6::int[], $7::text[], $8::text[], $9::int[], $10::int[])
+         as new(idx, channel, type, start, length)
+      on conflict (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) ${onConflict}`;
+
+/** Writes of a task, of which those that are there already stay. */
+export const INSERT_WRITES: Statement = { name: "insert_writes", text: insertWrites("do nothing") };
+
+/** Writes of a task, in place of those that are there already. */
+export const UPSERT_WRITES: Statement = {
+  name: "upsert_writes",
+  text: insertWrites(`do update
+     set channel = excluded.channel, type = excluded.type, blob = excluded.blob, task_path = excluded.task_path`),
+};
+
+/** One row of the answer: a checkpoint, one of its values, or one of its pending writes. */
+export type CheckpointPart = { readonly position: string } & (
+  | {
+      readonly part: "checkpoint";
+      readonly thread_id: string;
+      readonly checkpoint_ns: string;
+      readonly checkpoint_id: string;
+      readonly parent_checkpoint_id: string | null;
+      readonly checkpoint: object;
+      readonly metadata: Record<string, unknown>;
+    }
+  | { readonly part: "value"; readonly channel: string; readonly type: string; readonly blob: Uint8Array }
+  | ({ readonly part: "write" } & StoredWrite)
+);
+
+export interface StoredWrite {
+  readonly task_id: string;
+  readonly task_path: string;
+  readonly idx: number;
+  readonly channel: string;
+  readonly type: string;
+  readonly blob: Uint8Array;
+}
+
+/**
+ * Checkpoints with all that belongs to them, each part a row of its own: as lists of binary values they would be
+ * read character by character.
+ *
+ * @param page the end of a query for checkpoints, from `where` on, newest first
+ */
+export const readCheckpoints = (page: string): string => `
+  with page as (
+         select thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata
+           from checkpoints ${page}),
+       found as (select row_number() over (order by checkpoint_id desc) as position, page.* from page)
+  select position, 'checkpoint' as part, thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id,
+         checkpoint, metadata, null as channel, null as type, null::bytea as blob,
+         null as task_id, null as task_path, null::int as idx
+    from found
+   union all
+  select position, 'value', null, null, null, null,
+         null, null, blobs.channel, blobs.type, blobs.blob,
+         null, null, null
+    from found
+   cross join jsonb_each_text(found.checkpoint -> 'channel_versions') as versions(channel, version)
+   cross join lateral (
+         select channel, type, blob
+           from checkpoint_blobs
+          where thread_id = found.thread_id and checkpoint_ns = found.checkpoint_ns
+            and channel = versions.channel and version = versions.version
+          limit 1) blobs
+   where blobs.type <> 'empty'
+   union all
+  select position, 'write', null, null, null, null,
+         null, null, writes.channel, writes.type, writes.blob,
+         writes.task_id, writes.task_path, writes.idx
+    from found
+    join checkpoint_writes writes using (thread_id, checkpoint_ns, checkpoint_id)`;
+
+export const READ_CHECKPOINT: Statement = {
+  name: "read_checkpoint",
+  text: readCheckpoints("where thread_id = $1 and checkpoint_ns = $2 and checkpoint_id = $3"),
+};
+
+export const READ_LATEST_CHECKPOINT: Statement = {
+  name: "read_latest_checkpoint",
+  text: readCheckpoints("where thread_id = $1 and checkpoint_ns = $2 order by checkpoint_id desc limit 1"),
+};
+
+/** One row of the answer: the value that a channel had at an ancestor, or one that was written there. */
+export interface DeltaPart extends StoredWrite {
+  /** How many checkpoints ago. */
+  readonly age: number;
+  readonly part: "seed" | "write";
+}
+
+/**
+ * What became of channels that store only their changes, since the ancestor that has each as a whole. The walk goes
+ * on for the channels that are still `wanted`.
+ */
+const findAncestors = (target: string): string => `
+  with recursive
+    target as (
+      select parent_checkpoint_id from checkpoints where thread_id = $1 and checkpoint_ns = $2 ${target}),
+    ancestors as (
+      select 1 as age, parent.*, $3::text[] as wanted
+        from target
+       cross join lateral (${oneCheckpoint("target.parent_checkpoint_id")}) parent
+       union all
+      select child.age + 1, parent.*, missing.channels
+        from ancestors child
+       cross join lateral (
+             select array(
+               select wanted.channel
+                 from unnest(child.wanted) as wanted(channel)
+                where (${oneValue("child", "1")}) is null) as channels
+             offset 0) missing
+       cross join lateral (${oneCheckpoint("child.parent_checkpoint_id")}) parent
+       where missing.channels <> '{}')
+  select ancestors.age, 'seed' as part, wanted.channel, blobs.type, blobs.blob,
+         null as task_id, null as task_path, null::int as idx
+    from ancestors
+   cross join unnest(ancestors.wanted) as wanted(channel)
+   cross join lateral (${oneValue("ancestors", "type, blob")}) blobs
+   union all
+  select ancestors.age, 'write', writes.channel, writes.type, writes.blob,
+         writes.task_id, writes.task_path, writes.idx
+    from ancestors
+   cross join lateral (
+         select * from checkpoint_writes
+          where thread_id = $1 and checkpoint_ns = $2 and checkpoint_id = ancestors.checkpoint_id
+         offset 0) writes
+   where writes.channel = any(ancestors.wanted)`;
+
+const oneCheckpoint = (id: string): string => `
+  select checkpoint_id, parent_checkpoint_id, checkpoint -> 'channel_versions' as versions
+    from checkpoints
+   where thread_id = $1 and checkpoint_ns = $2 and checkpoint_id = ${id}
+   limit 1`;
+
+const oneValue = (checkpoint: string, columns: string): string => `
+  select ${columns}
+    from checkpoint_blobs
+   where thread_id = $1 and checkpoint_ns = $2 and channel = wanted.channel
+     and version = ${checkpoint}.versions ->> wanted.channel
+     and type <> 'empty'
+   limit 1`;
+
+export const READ_DELTAS: Statement = {
+  name: "read_deltas",
+  text: findAncestors("and checkpoint_id = $4"),
+};
+
+export const READ_LATEST_DELTAS: Statement = {
+  name: "read_latest_deltas",
+  text: findAncestors("order by checkpoint_id desc limit 1"),
+};
