@@ -18,13 +18,21 @@ export interface Database extends Queryable {
 export interface DatabaseOptions {
   /** Most connections held at once. */
   readonly max: number;
+  /**
+   * Whether statements that have a name are prepared, once a connection. Poolers between here and Postgres that give
+   * each transaction another connection have to know of that.
+   */
+  readonly preparesStatements?: boolean;
   /** Told of a connection that broke while nobody was using it. */
   readonly onIdleError: (error: Error) => void;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-export function openDatabase(connectionString: string, { max, onIdleError }: DatabaseOptions): Database {
+export function openDatabase(
+  connectionString: string,
+  { max, preparesStatements = true, onIdleError }: DatabaseOptions,
+): Database {
   const pool = new pg.Pool({
     connectionString,
     max,
@@ -35,6 +43,7 @@ export function openDatabase(connectionString: string, { max, onIdleError }: Dat
   // the statement it breaks or the next one says so.
   pool.on("error", onIdleError);
   pool.on("connect", (client) => client.on("error", () => undefined));
+  if (!preparesStatements) pool.on("connect", ignoreNames);
 
   return {
     pool,
@@ -59,6 +68,19 @@ export function openDatabase(connectionString: string, { max, onIdleError }: Dat
       }
     },
   };
+}
+
+/** Here and not where statements are made: LangGraph's saver has some too. */
+function ignoreNames(client: pg.PoolClient): void {
+  const query = client.query.bind(client) as (statement: unknown, ...rest: unknown[]) => unknown;
+  const queryUnnamed = (statement: unknown, ...rest: unknown[]) =>
+    query(
+      typeof statement === "object" && statement !== null && "text" in statement && "name" in statement
+        ? { ...statement, name: undefined }
+        : statement,
+      ...rest,
+    );
+  client.query = queryUnnamed as typeof client.query;
 }
 
 /** SQLSTATEs; see “PostgreSQL Error Codes” in the Postgres manual. */

@@ -25,14 +25,9 @@ import {
   deleteCheckpointsOfThread,
 } from "../../persistence/checkpoints.ts";
 import { type Database, isDatabaseUnavailable, type Queryable } from "../../persistence/database.ts";
-import { finishRun, handBackRun } from "../../persistence/leases.ts";
+import { finishRun, finishRunOnThread, handBackRun } from "../../persistence/leases.ts";
 import { deleteRun } from "../../persistence/runs.ts";
-import {
-  deleteThreadOfRun,
-  lockThread,
-  updateThreadOutcome,
-  updateThreadStatusFromRuns,
-} from "../../persistence/threads.ts";
+import { deleteThreadOfRun, lockThread, updateThreadStatusFromRuns } from "../../persistence/threads.ts";
 import { refreshThread } from "../threads/refresh-thread.ts";
 import type { WakeUps } from "../wake-ups.ts";
 import { toEndEvent } from "./end-event.ts";
@@ -214,19 +209,18 @@ async function writeResult(tx: Queryable, run: ClaimedRun, result: FinalResult):
   const { status, threadStatus, state, error } = result;
   // Without its thread, the run's row is gone too.
   if (!(await lockThread(tx, run.thread_id))) return false;
-  if (!(await finishRun(tx, run, status))) return false;
   if (run.delete_thread) {
+    if (!(await finishRun(tx, run, status))) return false;
     await deleteThreadOfRun(tx, run.thread_id);
     await deleteCheckpointsOfThread(tx, run.thread_id);
     return true;
   }
-  await updateThreadOutcome(tx, run.thread_id, {
+  return finishRunOnThread(tx, run, status, {
     status: threadStatus,
     values: state?.values ?? null,
     interrupts: state === null ? {} : interruptsByTask(state),
     error: error === null ? null : { ...error },
   });
-  return true;
 }
 
 async function rollBack(deps: Deps, run: ClaimedRun): Promise<boolean> {
