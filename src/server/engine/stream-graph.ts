@@ -142,7 +142,8 @@ async function* translate(
 
   if (!request.modes.has("events")) {
     for await (const item of await graph.stream(input, { ...options, streamMode, subgraphs })) {
-      yield* toEvents(toChunk(item));
+      // Not with yield*, which takes a list for a stream and waits for each of its items.
+      for (const event of toEvents(toChunk(item))) yield event;
     }
     return;
   }
