@@ -75,6 +75,11 @@ const EnvironmentSchema = z.object({
     name: "LANGGRAPH_POSTGRES_POOL_MAX_SIZE",
     description: "Most connections to Postgres that this process keeps in its pool.",
   }),
+  preparesStatements: required(trueOrFalse(), "true", {
+    name: "AEGRA_PREPARED_STATEMENTS",
+    description:
+      "Whether frequent statements are prepared; false for PgBouncer below 1.21, or without max_prepared_statements.",
+  }),
   maxBodyBytes: required(wholeNumber(1), String(20 * 1024 * 1024), {
     name: "HTTP_MAX_REQUEST_BODY_BYTES",
     description: "Largest request body that is accepted, in bytes.",
@@ -209,6 +214,17 @@ function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): Rule<number> {
   return {
     expected: `a whole number, ${limits}`,
     schema: z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(min).max(max)),
+  };
+}
+
+function trueOrFalse(): Rule<boolean> {
+  return {
+    expected: "true or false",
+    schema: z
+      .string()
+      .toLowerCase()
+      .pipe(z.enum(["true", "false"]))
+      .transform((value) => value === "true"),
   };
 }
 

@@ -166,9 +166,14 @@ function connectServices(
   return { services, workerStarted };
 }
 
-const openPool = (started: ClosingStack, { databaseUrl, log }: ServerOptions, max: number): Database => {
+const openPool = (
+  started: ClosingStack,
+  { databaseUrl, environment, log }: ServerOptions,
+  max: number,
+): Database => {
   const db = openDatabase(databaseUrl, {
     max,
+    preparesStatements: environment.preparesStatements,
     onIdleError: (error) => log.warn({ err: error }, "idle database connection lost"),
   });
   started.defer(db.close);

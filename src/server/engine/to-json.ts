@@ -1,4 +1,5 @@
-import { type BaseMessage, isBaseMessage } from "@langchain/core/messages";
+import { isBaseMessage } from "@langchain/core/messages";
+import { toFlatMessage } from "./flat-message.ts";
 
 /**
  * Turns what a graph produces into plain JSON as the protocol spells it.
@@ -42,11 +43,6 @@ function encodeEntries(entries: Iterable<[unknown, unknown]>, ancestors: object[
   }
   return encoded;
 }
-
-const toFlatMessage = (message: BaseMessage): object => {
-  const { type, data } = message.toDict();
-  return { ...data, type };
-};
 
 const cleanText = (text: string): string =>
   text.isWellFormed() && !text.includes("\0") ? text : text.toWellFormed().replaceAll("\0", "");

@@ -18,13 +18,24 @@ export interface StreamOptions {
 
 const HEARTBEAT = ": heartbeat\n\n";
 
+/** What a stream is made of: only what it needs of an async generator. */
+interface Chunks<T> {
+  next(): Promise<IteratorResult<T, void>>;
+  return(): Promise<unknown>;
+}
+
 /** Writes server-sent events. A batch is one write. A client that reads slowly is waited for. */
 export const toEventStream = (batches: EventBatches, options: StreamOptions): ReadableStream<Uint8Array> =>
-  toKeptAliveStream(mapBatches(batches), HEARTBEAT, options);
+  toKeptAliveStream(toFrames(batches), HEARTBEAT, options);
 
-async function* mapBatches(batches: EventBatches) {
-  for await (const batch of batches) yield batch.map(toFrame).join("");
-}
+/** Not a generator: each around another one costs an event some turns of the queue of promises. */
+const toFrames = (batches: EventBatches): Chunks<string> => ({
+  async next() {
+    const batch = await batches.next();
+    return batch.done ? batch : { done: false, value: batch.value.map(toFrame).join("") };
+  },
+  return: () => batches.return(),
+});
 
 /** Event names and JSON text contain no line breaks, so nothing in them can begin a field. */
 const toFrame = ({ event, data, id }: ServerSentEvent): string =>
@@ -32,27 +43,61 @@ const toFrame = ({ event, data, id }: ServerSentEvent): string =>
 
 /** Streams text chunks, and `filler` whenever the next one takes longer than a heartbeat. */
 export function toKeptAliveStream(
-  chunks: AsyncGenerator<string, void, undefined>,
+  chunks: Chunks<string>,
   filler: string,
   { heartbeatMs, onLeave }: StreamOptions,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
-  let next: Promise<IteratorResult<string, void>> | null = null;
+  let isAsked = false;
+  let arrived: Promise<IteratorResult<string, void>> | null = null;
+  let wake = () => {};
+  // One timer for the whole stream, begun anew with each wait: one a chunk costs more than most chunks.
+  const heartbeat = setTimeout(() => wake(), heartbeatMs);
+
+  const ask = () => {
+    isAsked = true;
+    const chunk = chunks.next();
+    const arrive = () => {
+      arrived = chunk;
+      wake();
+    };
+    chunk.then(arrive, arrive);
+  };
+
+  /** @returns the next chunk; null when a heartbeat has passed without one */
+  const waitForChunk = async () => {
+    heartbeat.refresh();
+    if (!isAsked) ask();
+    if (arrived === null) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    const chunk = arrived;
+    if (chunk === null) return null;
+    isAsked = false;
+    arrived = null;
+    return chunk;
+  };
 
   return new ReadableStream(
     {
       async pull(controller) {
-        next ??= chunks.next();
-        const result = await withinTime(next, heartbeatMs);
-        if (result === null) {
-          controller.enqueue(encoder.encode(filler));
-          return;
+        try {
+          const chunk = await waitForChunk();
+          if (chunk === null) controller.enqueue(encoder.encode(filler));
+          else if (!chunk.done) controller.enqueue(encoder.encode(chunk.value));
+          else {
+            clearTimeout(heartbeat);
+            controller.close();
+          }
+        } catch (error) {
+          clearTimeout(heartbeat);
+          throw error;
         }
-        next = null;
-        if (result.done) controller.close();
-        else controller.enqueue(encoder.encode(result.value));
       },
       async cancel() {
+        clearTimeout(heartbeat);
         onLeave();
         await chunks.return();
       },
@@ -60,17 +105,4 @@ export function toKeptAliveStream(
     // Nothing is read ahead of what the client has taken.
     { highWaterMark: 0 },
   );
-}
-
-/** @returns null when the time is over first; the promise goes on */
-async function withinTime<T>(promise: Promise<T>, timeoutMs: number): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs, null);
-  });
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

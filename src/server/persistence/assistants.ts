@@ -68,10 +68,11 @@ export async function findAssistant(
   owners: readonly string[],
   assistantId: string,
 ): Promise<Assistant | null> {
-  const { rows } = await db.query<Assistant>(
-    `select ${ASSISTANT} from assistants where assistant_id = $1 and owner = any($2)`,
-    [assistantId, owners],
-  );
+  const { rows } = await db.query<Assistant>({
+    name: "find_assistant",
+    text: `select ${ASSISTANT} from assistants where assistant_id = $1 and owner = any($2)`,
+    values: [assistantId, owners],
+  });
   return rows[0] ?? null;
 }
 

@@ -1,4 +1,5 @@
 import pg from "pg";
+import { MemoryUnavailable } from "../domain/memory-unavailable.ts";
 
 /** Anything that can run one statement: the pool, or a client inside a transaction. */
 export type Queryable = Pick<pg.Pool, "query">;
@@ -17,21 +18,32 @@ export interface Database extends Queryable {
 export interface DatabaseOptions {
   /** Most connections held at once. */
   readonly max: number;
+  /**
+   * Whether statements that have a name are prepared, once a connection. Poolers between here and Postgres that give
+   * each transaction another connection have to know of that.
+   */
+  readonly preparesStatements?: boolean;
   /** Told of a connection that broke while nobody was using it. */
   readonly onIdleError: (error: Error) => void;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-export function openDatabase(connectionString: string, { max, onIdleError }: DatabaseOptions): Database {
+export function openDatabase(
+  connectionString: string,
+  { max, preparesStatements = true, onIdleError }: DatabaseOptions,
+): Database {
   const pool = new pg.Pool({
     connectionString,
     max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: "aegra",
   });
-  // Without a listener, a server restart that cuts an idle connection would end the whole process.
+  // Without listeners, a server restart that cuts a connection would end the whole process. Of one that is in use,
+  // the statement it breaks or the next one says so.
   pool.on("error", onIdleError);
+  pool.on("connect", (client) => client.on("error", () => undefined));
+  if (!preparesStatements) pool.on("connect", ignoreNames);
 
   return {
     pool,
@@ -58,6 +70,19 @@ export function openDatabase(connectionString: string, { max, onIdleError }: Dat
   };
 }
 
+/** Here and not where statements are made: LangGraph's saver has some too. */
+function ignoreNames(client: pg.PoolClient): void {
+  const query = client.query.bind(client) as (statement: unknown, ...rest: unknown[]) => unknown;
+  const queryUnnamed = (statement: unknown, ...rest: unknown[]) =>
+    query(
+      typeof statement === "object" && statement !== null && "text" in statement && "name" in statement
+        ? { ...statement, name: undefined }
+        : statement,
+      ...rest,
+    );
+  client.query = queryUnnamed as typeof client.query;
+}
+
 /** SQLSTATEs; see “PostgreSQL Error Codes” in the Postgres manual. */
 export const UNIQUE_VIOLATION = "23505";
 export const DEADLOCK_DETECTED = "40P01";
@@ -71,6 +96,7 @@ export const hasSqlState = (error: unknown, state: string): boolean =>
  * 25006 read-only after a failover.
  */
 export function isDatabaseUnavailable(error: unknown): boolean {
+  if (error instanceof MemoryUnavailable) return true;
   if (error instanceof pg.DatabaseError) return /^(08(?!P01)|53|57P|25006)/.test(error.code ?? "");
   if (!(error instanceof Error)) return false;
   if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable);

@@ -2,10 +2,11 @@ import type { Queryable } from "./database.ts";
 
 /** Makes the thread of a stateless run, to be deleted with it; it is in no list. */
 export async function insertEphemeralThread(tx: Queryable, owner: string, threadId: string): Promise<void> {
-  await tx.query("insert into threads (thread_id, owner, ephemeral) values ($1, $2, true)", [
-    threadId,
-    owner,
-  ]);
+  await tx.query({
+    name: "insert_ephemeral_thread",
+    text: "insert into threads (thread_id, owner, ephemeral) values ($1, $2, true)",
+    values: [threadId, owner],
+  });
 }
 
 /**

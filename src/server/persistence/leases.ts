@@ -1,4 +1,5 @@
 import type { CancelAction, ClaimedRun, Fence, RunStatus } from "../domain/run.ts";
+import type { ThreadOutcome } from "../domain/thread.ts";
 import { DEADLOCK_DETECTED, hasSqlState, type Queryable, UNIQUE_VIOLATION } from "./database.ts";
 import { RUN } from "./runs.ts";
 
@@ -61,17 +62,27 @@ export async function renewLeases(
   workerId: string,
   leaseMs: number,
 ): Promise<readonly (Pick<Fence, "run_id" | "attempt"> & { cancel_requested: CancelAction | null })[]> {
-  const { rows } = await db.query(
-    `update runs
+  const { rows } = await db.query({
+    name: "renew_leases",
+    text: `update runs
         set lease_expires_at = now() + $2 * interval '1 millisecond'
       where claimed_by = $1
         and status = 'running'
         and lease_expires_at > now()
      returning run_id, attempt, cancel_requested`,
-    [workerId, leaseMs],
-  );
+    values: [workerId, leaseMs],
+  });
   return rows;
 }
+
+const FINISH_RUN = `update runs
+        set status = $4, claimed_by = null, lease_expires_at = null, updated_at = now(),
+            -- A run that came to its end before it could be stopped was not cancelled after all.
+            cancel_reason = case when $4 = 'interrupted' and cancel_requested is not null then cancel_reason end
+      where run_id = $1
+        and claimed_by = $2
+        and attempt = $3
+        and status = 'running'`;
 
 /** @returns false when the lease was lost: another worker owns the run now, so drop this result */
 export async function finishRun(
@@ -79,17 +90,48 @@ export async function finishRun(
   { run_id, worker_id, attempt }: Fence,
   status: RunStatus,
 ): Promise<boolean> {
-  const { rowCount } = await tx.query(
-    `update runs
-        set status = $4, claimed_by = null, lease_expires_at = null, updated_at = now(),
-            -- A run that came to its end before it could be stopped was not cancelled after all.
-            cancel_reason = case when $4 = 'interrupted' and cancel_requested is not null then cancel_reason end
-      where run_id = $1
-        and claimed_by = $2
-        and attempt = $3
-        and status = 'running'`,
-    [run_id, worker_id, attempt, status],
-  );
+  const { rowCount } = await tx.query({
+    name: "finish_run",
+    text: FINISH_RUN,
+    values: [run_id, worker_id, attempt, status],
+  });
+  return rowCount === 1;
+}
+
+/**
+ * The same, and leaves what the run made of its thread; that stays busy while other runs are waiting. The thread must
+ * have been locked by a statement before this one, or a run that is created meanwhile would not be seen.
+ */
+export async function finishRunOnThread(
+  tx: Queryable,
+  { run_id, worker_id, attempt }: Fence,
+  status: RunStatus,
+  { status: threadStatus, values, interrupts, error }: ThreadOutcome,
+): Promise<boolean> {
+  const { rowCount } = await tx.query({
+    name: "finish_run_on_thread",
+    text: `with finished as (${FINISH_RUN} returning thread_id)
+     update threads
+        set status = case when exists (
+              select from runs
+               where runs.thread_id = threads.thread_id and runs.run_id <> $1
+                 and runs.status in ('pending', 'running'))
+              then 'busy' else $5 end,
+            "values" = coalesce($6::jsonb, "values"), interrupts = $7, error = $8,
+            updated_at = now(), state_updated_at = now()
+       from finished
+      where threads.thread_id = finished.thread_id`,
+    values: [
+      run_id,
+      worker_id,
+      attempt,
+      status,
+      threadStatus,
+      values === null ? null : JSON.stringify(values),
+      interrupts,
+      error === null ? null : JSON.stringify(error),
+    ],
+  });
   return rowCount === 1;
 }
 
@@ -98,15 +140,16 @@ export async function finishRun(
  * @returns false when the lease was lost, for the same reason as in `finishRun`
  */
 export async function handBackRun(db: Queryable, { run_id, worker_id, attempt }: Fence): Promise<boolean> {
-  const { rowCount } = await db.query(
-    `update runs
+  const { rowCount } = await db.query({
+    name: "hand_back_run",
+    text: `update runs
         set status = 'pending', claimed_by = null, lease_expires_at = null, updated_at = now()
       where run_id = $1
         and claimed_by = $2
         and attempt = $3
         and status = 'running'`,
-    [run_id, worker_id, attempt],
-  );
+    values: [run_id, worker_id, attempt],
+  });
   return rowCount === 1;
 }
 

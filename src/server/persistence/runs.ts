@@ -1,3 +1,4 @@
+import type { JsonObject } from "../domain/json.ts";
 import type { Page } from "../domain/page.ts";
 import type { CancelAction, NewRun, Run, RunFailure, RunResult, RunStatus } from "../domain/run.ts";
 import type { Interrupts } from "../domain/thread.ts";
@@ -7,29 +8,49 @@ import type { Queryable } from "./database.ts";
 export const RUN =
   "run_id, thread_id, assistant_id, status, multitask_strategy, metadata, kwargs, cancel_reason, created_at, updated_at";
 
+const INSERT_RUN = `insert into runs (run_id, thread_id, assistant_id, owner, multitask_strategy, metadata, kwargs,
+                       delete_thread, available_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 second')
+     on conflict (run_id) do nothing
+     returning ${RUN}`;
+
+const toInsertValues = (owner: string, run: NewRun): unknown[] => [
+  run.run_id,
+  run.thread_id,
+  run.assistant_id,
+  owner,
+  run.multitask_strategy,
+  run.metadata,
+  run.kwargs,
+  run.delete_thread,
+  run.delaySeconds,
+];
+
 /**
  * Adds a pending run. The row is the queue entry; wake the workers once it is committed.
  * @returns null when the id is taken
  */
 export async function insertRun(tx: Queryable, owner: string, run: NewRun): Promise<Run | null> {
-  const { rows } = await tx.query<Run>(
-    `insert into runs (run_id, thread_id, assistant_id, owner, multitask_strategy, metadata, kwargs,
-                       delete_thread, available_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 second')
-     on conflict (run_id) do nothing
-     returning ${RUN}`,
-    [
-      run.run_id,
-      run.thread_id,
-      run.assistant_id,
-      owner,
-      run.multitask_strategy,
-      run.metadata,
-      run.kwargs,
-      run.delete_thread,
-      run.delaySeconds,
-    ],
-  );
+  const { rows } = await tx.query<Run>(INSERT_RUN, toInsertValues(owner, run));
+  return rows[0] ?? null;
+}
+
+/** The same, and marks the thread busy with the run and remembers which assistant it talks to. */
+export async function insertRunOnThread(
+  tx: Queryable,
+  owner: string,
+  run: NewRun,
+  thread: { readonly metadata: JsonObject; readonly config: JsonObject },
+): Promise<Run | null> {
+  const { rows } = await tx.query<Run>({
+    name: "insert_run_on_thread",
+    text: `with inserted as (${INSERT_RUN}),
+     busy as (
+       update threads set status = 'busy', metadata = metadata || $10, config = $11, updated_at = now()
+        where thread_id = (select thread_id from inserted))
+     select * from inserted`,
+    values: [...toInsertValues(owner, run), thread.metadata, thread.config],
+  });
   return rows[0] ?? null;
 }
 
@@ -40,11 +61,12 @@ export async function findRun(
   threadId: string | null,
   runId: string,
 ): Promise<Run | null> {
-  const { rows } = await db.query<Run>(
-    `select ${RUN} from runs
+  const { rows } = await db.query<Run>({
+    name: "find_run",
+    text: `select ${RUN} from runs
       where run_id = $1 and owner = $2 and ($3::uuid is null or thread_id = $3)`,
-    [runId, owner, threadId],
-  );
+    values: [runId, owner, threadId],
+  });
   return rows[0] ?? null;
 }
 
@@ -70,10 +92,11 @@ export async function listRuns(
 
 /** Ids of the pending and running runs of a thread, in the order of the queue. */
 export async function listUnfinishedRuns(db: Queryable, threadId: string): Promise<string[]> {
-  const { rows } = await db.query<{ run_id: string }>(
-    `select run_id from runs where thread_id = $1 and status in ('pending', 'running') order by seq`,
-    [threadId],
-  );
+  const { rows } = await db.query<{ run_id: string }>({
+    name: "list_unfinished_runs",
+    text: `select run_id from runs where thread_id = $1 and status in ('pending', 'running') order by seq`,
+    values: [threadId],
+  });
   return rows.map(({ run_id }) => run_id);
 }
 
@@ -108,12 +131,13 @@ export async function finishPendingRun(
   runId: string,
   reason: string,
 ): Promise<EndedPendingRun | null> {
-  const { rows } = await tx.query<EndedPendingRun>(
-    `update runs set status = 'interrupted', cancel_reason = $2, updated_at = now()
+  const { rows } = await tx.query<EndedPendingRun>({
+    name: "finish_pending_run",
+    text: `update runs set status = 'interrupted', cancel_reason = $2, updated_at = now()
       where run_id = $1 and status = 'pending'
      returning thread_id, delete_thread, attempt > 0 as has_begun`,
-    [runId, reason],
-  );
+    values: [runId, reason],
+  });
   return rows[0] ?? null;
 }
 
@@ -126,10 +150,11 @@ export async function requestCancel(
   runId: string,
   { action, reason }: { readonly action: CancelAction; readonly reason: string },
 ): Promise<boolean> {
-  const { rowCount } = await tx.query(
-    `update runs set cancel_requested = $2, cancel_reason = $3 where run_id = $1 and status = 'running'`,
-    [runId, action, reason],
-  );
+  const { rowCount } = await tx.query({
+    name: "request_cancel",
+    text: `update runs set cancel_requested = $2, cancel_reason = $3 where run_id = $1 and status = 'running'`,
+    values: [runId, action, reason],
+  });
   return rowCount === 1;
 }
 

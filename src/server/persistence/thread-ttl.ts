@@ -3,11 +3,12 @@ import type { Queryable } from "./database.ts";
 
 /** @returns null when the thread may live for ever */
 export async function findThreadTtl(db: Queryable, threadId: string): Promise<ThreadTtl | null> {
-  const { rows } = await db.query<ThreadTtl>(
-    `select ttl_strategy as strategy, ttl_minutes, expires_at
+  const { rows } = await db.query<ThreadTtl>({
+    name: "find_thread_ttl",
+    text: `select ttl_strategy as strategy, ttl_minutes, expires_at
        from threads where thread_id = $1 and expires_at is not null`,
-    [threadId],
-  );
+    values: [threadId],
+  });
   return rows[0] ?? null;
 }
 

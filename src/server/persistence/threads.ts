@@ -11,13 +11,14 @@ export async function insertThread(
   thread: Pick<Thread, "thread_id" | "metadata"> & { readonly ttl?: NewThreadTtl | null },
 ): Promise<Thread | null> {
   const { ttl = null } = thread;
-  const { rows } = await db.query<Thread>(
-    `insert into threads (thread_id, owner, metadata, ttl_strategy, ttl_minutes, expires_at)
+  const { rows } = await db.query<Thread>({
+    name: "insert_thread",
+    text: `insert into threads (thread_id, owner, metadata, ttl_strategy, ttl_minutes, expires_at)
      values ($1, $2, $3, $4, $5::float8, now() + $5::float8 * interval '1 minute')
      on conflict (thread_id) do nothing
      returning ${THREAD}`,
-    [thread.thread_id, owner, thread.metadata, ttl?.strategy ?? null, ttl?.ttl_minutes ?? null],
-  );
+    values: [thread.thread_id, owner, thread.metadata, ttl?.strategy ?? null, ttl?.ttl_minutes ?? null],
+  });
   return rows[0] ?? null;
 }
 
@@ -39,10 +40,11 @@ export async function insertThreadCopy(
 }
 
 export async function findThread(db: Queryable, owner: string, threadId: string): Promise<Thread | null> {
-  const { rows } = await db.query<Thread>(
-    `select ${THREAD} from threads where thread_id = $1 and owner = $2`,
-    [threadId, owner],
-  );
+  const { rows } = await db.query<Thread>({
+    name: "find_thread",
+    text: `select ${THREAD} from threads where thread_id = $1 and owner = $2`,
+    values: [threadId, owner],
+  });
   return rows[0] ?? null;
 }
 
@@ -52,10 +54,11 @@ export async function findThreadForUpdate(
   owner: string,
   threadId: string,
 ): Promise<Thread | null> {
-  const { rows } = await tx.query<Thread>(
-    `select ${THREAD} from threads where thread_id = $1 and owner = $2 for update`,
-    [threadId, owner],
-  );
+  const { rows } = await tx.query<Thread>({
+    name: "find_thread_for_update",
+    text: `select ${THREAD} from threads where thread_id = $1 and owner = $2 for update`,
+    values: [threadId, owner],
+  });
   return rows[0] ?? null;
 }
 
@@ -66,7 +69,11 @@ export async function findThreadForUpdate(
  * @returns false when the thread is gone
  */
 export async function lockThread(tx: Queryable, threadId: string): Promise<boolean> {
-  const { rowCount } = await tx.query("select 1 from threads where thread_id = $1 for update", [threadId]);
+  const { rowCount } = await tx.query({
+    name: "lock_thread",
+    text: "select 1 from threads where thread_id = $1 for update",
+    values: [threadId],
+  });
   return rowCount === 1;
 }
 
@@ -87,42 +94,29 @@ export async function updateThreadMetadata(
   return rows[0] ?? null;
 }
 
-/** Marks the thread busy with a run and remembers which assistant it talks to. */
-export async function updateThreadBusy(
-  tx: Queryable,
-  threadId: string,
-  { metadata, config }: { metadata: JsonObject; config: JsonObject },
-): Promise<void> {
-  await tx.query(
-    `update threads
-        set status = 'busy', metadata = metadata || $2, config = $3, updated_at = now()
-      where thread_id = $1`,
-    [threadId, metadata, config],
-  );
-}
-
 /** Leaves what a finished run or a state update made of the thread; it stays busy while runs are waiting. */
 export async function updateThreadOutcome(
   tx: Queryable,
   threadId: string,
   { status, values, interrupts, error }: ThreadOutcome,
 ): Promise<void> {
-  await tx.query(
-    `update threads
+  await tx.query({
+    name: "update_thread_outcome",
+    text: `update threads
         set status = case when exists (
               select 1 from runs where runs.thread_id = $1 and runs.status in ('pending', 'running'))
               then 'busy' else $2 end,
             "values" = coalesce($3::jsonb, "values"), interrupts = $4, error = $5,
             updated_at = now(), state_updated_at = now()
       where thread_id = $1`,
-    [
+    values: [
       threadId,
       status,
       values === null ? null : JSON.stringify(values),
       interrupts,
       error === null ? null : JSON.stringify(error),
     ],
-  );
+  });
 }
 
 /** Sets the status that the remaining runs give the thread: busy while there are any, else what it was before. */
@@ -201,7 +195,11 @@ export async function updateIdleThreadOutcome(
 
 /** Deletes the thread that was made for a run, whoever owns it. Its runs go with it. */
 export async function deleteThreadOfRun(tx: Queryable, threadId: string): Promise<void> {
-  await tx.query("delete from threads where thread_id = $1", [threadId]);
+  await tx.query({
+    name: "delete_thread_of_run",
+    text: "delete from threads where thread_id = $1",
+    values: [threadId],
+  });
 }
 
 /** Which of these threads there are. */

@@ -11,6 +11,7 @@ import { conflict, notFound } from "../domain/errors.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { newId } from "../domain/new-id.ts";
 import type { Page, SortOrder } from "../domain/page.ts";
+import { totalOfLastPage } from "../domain/page.ts";
 import type { Engine } from "../engine/engine.ts";
 import {
   type AssistantFilter,
@@ -136,10 +137,8 @@ export async function searchAssistants(
   search: AssistantSearch,
 ): Promise<{ readonly assistants: Assistant[]; readonly total: number }> {
   const owners = assistantOwners(caller);
-  const [assistants, total] = await Promise.all([
-    listAssistants(db, owners, search, search),
-    countRows(db, owners, search),
-  ]);
+  const assistants = await listAssistants(db, owners, search, search);
+  const total = totalOfLastPage(search, assistants.length) ?? (await countRows(db, owners, search));
   return { assistants, total };
 }
 

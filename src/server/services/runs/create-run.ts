@@ -18,8 +18,8 @@ import type { Engine } from "../../engine/engine.ts";
 import { hasCheckpointsOfRun } from "../../persistence/checkpoints.ts";
 import type { Database, Queryable } from "../../persistence/database.ts";
 import { insertEphemeralThread } from "../../persistence/ephemeral-threads.ts";
-import { insertRun, listUnfinishedRuns } from "../../persistence/runs.ts";
-import { findThreadForUpdate, insertThread, updateThreadBusy } from "../../persistence/threads.ts";
+import { insertRunOnThread, listUnfinishedRuns } from "../../persistence/runs.ts";
+import { findThreadForUpdate, insertThread } from "../../persistence/threads.ts";
 import { getAssistant } from "../assistants.ts";
 import { requireForkPoint } from "../threads/require-checkpoint.ts";
 import type { WakeUps } from "../wake-ups.ts";
@@ -129,12 +129,11 @@ async function insert(
   const newRun = toNewRun(assistant, threadId, request);
   if (request.config.run_id !== undefined) await requireUnusedId({ tx, bus }, newRun);
   cancelled.push(...(await makeWay(tx, newRun)));
-  const run = await insertRun(tx, caller.identity, newRun);
-  if (run === null) throw idTaken(newRun.run_id);
-  await updateThreadBusy(tx, threadId, {
+  const run = await insertRunOnThread(tx, caller.identity, newRun, {
     metadata: { graph_id: assistant.graph_id, assistant_id: assistant.assistant_id },
     config: { configurable },
   });
+  if (run === null) throw idTaken(newRun.run_id);
   return run;
 }
 

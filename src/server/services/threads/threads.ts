@@ -2,6 +2,7 @@ import type { RunBus } from "../../bus/run-bus.ts";
 import type { Caller } from "../../domain/caller.ts";
 import { notFound } from "../../domain/errors.ts";
 import type { JsonObject } from "../../domain/json.ts";
+import { totalOfLastPage } from "../../domain/page.ts";
 import type { FoundThread, NewThreadTtl, Thread, ThreadTtl } from "../../domain/thread.ts";
 import { deleteCheckpointsOfThread } from "../../persistence/checkpoints.ts";
 import type { Database } from "../../persistence/database.ts";
@@ -109,10 +110,8 @@ export async function searchThreads(
   caller: Caller,
   search: ThreadSearch,
 ): Promise<{ readonly threads: FoundThread[]; readonly total: number }> {
-  const [threads, total] = await Promise.all([
-    listThreads(db, caller.identity, search, search),
-    countRows(db, caller.identity, search),
-  ]);
+  const threads = await listThreads(db, caller.identity, search, search);
+  const total = totalOfLastPage(search, threads.length) ?? (await countRows(db, caller.identity, search));
   return { threads, total };
 }
 
