@@ -67,6 +67,10 @@ const EnvironmentSchema = z.object({
     name: "BG_JOB_MAX_RETRIES",
     description: "How often a run is tried again after its process was lost, before it counts as failed.",
   }),
+  runTimeoutMs: required(seconds(0.001), "86400", {
+    name: "BG_JOB_TIMEOUT_SECS",
+    description: "Seconds that one attempt of a run may take; then it is stopped and ends as `timeout`.",
+  }),
   shutdownGraceMs: required(seconds(0), "180", {
     name: "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS",
     description: "Seconds that running runs get to finish when the server is asked to stop.",

@@ -187,6 +187,7 @@ function startJobs(
       workerId: randomUUID(),
       slots: environment.jobsPerWorker,
       leaseMs: environment.leaseMs,
+      timeoutMs: environment.runTimeoutMs,
       pollMs: POLL_MS,
       drainMs,
     },
@@ -204,11 +205,18 @@ function startJobs(
     }),
   );
   started.use(
-    repeat(() => services.recoverExpiredRuns({ maxRetries: environment.maxRetries }), {
-      name: "recover expired runs",
-      everyMs: environment.leaseMs / 3,
-      log,
-    }),
+    repeat(
+      () =>
+        services.recoverExpiredRuns({
+          maxRetries: environment.maxRetries,
+          timeoutMs: environment.runTimeoutMs,
+        }),
+      {
+        name: "recover expired runs",
+        everyMs: environment.leaseMs / 3,
+        log,
+      },
+    ),
   );
   return worker;
 }

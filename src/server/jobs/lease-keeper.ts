@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { type ClaimedRun, RunStopped } from "../domain/run.ts";
+import { type ClaimedRun, RunStopped, timeoutFailure } from "../domain/run.ts";
 import type { Database } from "../persistence/database.ts";
 import { renewLeases } from "../persistence/leases.ts";
 
@@ -7,6 +7,14 @@ interface Held {
   readonly attempt: number;
   readonly heldSinceMs: number;
   readonly stop: AbortController;
+  readonly timeout: NodeJS.Timeout;
+}
+
+export interface LeaseKeeperOptions {
+  readonly workerId: string;
+  readonly leaseMs: number;
+  /** How long a run is held before it has to stop. */
+  readonly timeoutMs: number;
 }
 
 export interface LeaseKeeper extends Disposable {
@@ -27,7 +35,7 @@ export interface LeaseKeeper extends Disposable {
  */
 export function createLeaseKeeper(
   { db, log }: { readonly db: Database; readonly log: Logger },
-  { workerId, leaseMs }: { readonly workerId: string; readonly leaseMs: number },
+  { workerId, leaseMs, timeoutMs }: LeaseKeeperOptions,
 ): LeaseKeeper {
   const held = new Map<string, Held>();
   let renewedMs = performance.now();
@@ -81,10 +89,17 @@ export function createLeaseKeeper(
     hold({ run_id, attempt, cancel_requested }) {
       const stop = new AbortController();
       if (cancel_requested !== null) stop.abort(new RunStopped(cancel_requested));
-      held.set(run_id, { attempt, heldSinceMs: performance.now(), stop });
+      const timeout = setTimeout(
+        () => stop.abort(new RunStopped("timeout", timeoutFailure(timeoutMs))),
+        timeoutMs,
+      );
+      held.set(run_id, { attempt, heldSinceMs: performance.now(), stop, timeout });
       return stop.signal;
     },
-    release: (runId) => void held.delete(runId),
+    release(runId) {
+      clearTimeout(held.get(runId)?.timeout);
+      held.delete(runId);
+    },
     check,
     stopAll(reason) {
       for (const { stop } of held.values()) stop.abort(reason);

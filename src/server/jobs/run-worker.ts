@@ -11,6 +11,8 @@ export interface RunWorkerOptions {
   readonly slots: number;
   /** How long a claim lasts without renewal; renewed at a third of it. */
   readonly leaseMs: number;
+  /** How long one attempt of a run may take before it is stopped. */
+  readonly timeoutMs: number;
   /** How long an idle worker waits before it looks again by itself. */
   readonly pollMs: number;
   /** How long runs may go on after closing has begun, before they are stopped and handed back. */
@@ -35,8 +37,8 @@ export interface RunWorker extends AsyncDisposable {
  * the others back to the queue: each stops after its current step, or, once the time is over, at once.
  */
 export function startRunWorker({ db, services, log }: Deps, options: RunWorkerOptions): RunWorker {
-  const { workerId, slots, leaseMs, pollMs, drainMs } = options;
-  const leases = createLeaseKeeper({ db, log }, { workerId, leaseMs });
+  const { slots, leaseMs, pollMs, drainMs, workerId } = options;
+  const leases = createLeaseKeeper({ db, log }, options);
   const active = new Map<string, Promise<void>>();
   const drain = new AbortController();
   let closing = false;

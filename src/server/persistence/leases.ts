@@ -40,7 +40,8 @@ export async function claimRuns(
             for update skip locked)
        update runs
           set status = 'running', attempt = attempt + 1, claimed_by = $1,
-              lease_expires_at = now() + $2 * interval '1 millisecond', updated_at = now()
+              lease_expires_at = now() + $2 * interval '1 millisecond', updated_at = now(),
+              claimed_at = now()
         where run_id in (select run_id from due)
        returning ${RUN}, attempt, claimed_by as worker_id, delete_thread, cancel_requested`,
       [workerId, leaseMs, limit],
@@ -116,12 +117,15 @@ export interface ExpiredRun {
   readonly crashes: number;
   readonly cancel_requested: CancelAction | null;
   readonly delete_thread: boolean;
+  /** How long its last attempt has gone on; null when the server that began it did not note when. */
+  readonly claimed_for_ms: number | null;
 }
 
 /** Runs whose worker has not renewed its lease in time. */
 export async function listExpiredRuns(db: Queryable, limit: number): Promise<readonly ExpiredRun[]> {
   const { rows } = await db.query<ExpiredRun>(
-    `select run_id, thread_id, crashes, cancel_requested, delete_thread
+    `select run_id, thread_id, crashes, cancel_requested, delete_thread,
+            (extract(epoch from now() - claimed_at) * 1000)::float8 as claimed_for_ms
        from runs
       where status = 'running' and lease_expires_at <= now()
       order by lease_expires_at
@@ -138,7 +142,7 @@ export async function listExpiredRuns(db: Queryable, limit: number): Promise<rea
 export async function releaseExpiredRun(
   tx: Queryable,
   runId: string,
-  status: "pending" | "error" | "interrupted",
+  status: "pending" | "error" | "timeout" | "interrupted",
 ): Promise<boolean> {
   const { rowCount } = await tx.query(
     `update runs

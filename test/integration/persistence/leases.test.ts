@@ -214,7 +214,14 @@ describe("a lease that is over", () => {
     await claim(db, "worker");
     await sleep(5);
     expect(await listExpiredRuns(db, 10)).toEqual([
-      { run_id, thread_id, crashes: 0, cancel_requested: null, delete_thread: false },
+      {
+        run_id,
+        thread_id,
+        crashes: 0,
+        cancel_requested: null,
+        delete_thread: false,
+        claimed_for_ms: expect.any(Number),
+      },
     ]);
     const released = await Promise.all([1, 2, 3].map(() => releaseExpiredRun(db, run_id, "pending")));
     expect(released.toSorted()).toEqual([false, false, true]);
