@@ -73,11 +73,17 @@ const EnvironmentSchema = z.object({
   }),
   shutdownGraceMs: required(seconds(0), "180", {
     name: "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS",
+    aliases: ["WORKER_DRAIN_TIMEOUT"],
     description: "Seconds that running runs get to finish when the server is asked to stop.",
   }),
   poolSize: required(wholeNumber(2), "10", {
     name: "LANGGRAPH_POSTGRES_POOL_MAX_SIZE",
     description: "Most connections to Postgres that this process keeps in its pool.",
+  }),
+  idempotencyTtlMs: required(seconds(1), "86400", {
+    name: "AEGRA_IDEMPOTENCY_TTL_SECONDS",
+    description:
+      "Seconds for which a request with an Idempotency-Key that is sent again makes no second run.",
   }),
   maxBodyBytes: required(wholeNumber(1), String(20 * 1024 * 1024), {
     name: "HTTP_MAX_REQUEST_BODY_BYTES",

@@ -144,6 +144,7 @@ function connectServices(
     engine,
     wakeUps,
     storeTtl: config.store.ttl,
+    idempotencyTtlMs: environment.idempotencyTtlMs,
     requestFeedbackUrls: createFeedbackRequests(environment, log),
   });
   const settle = singleFlight(services.settleWatchedRuns, (error) =>
@@ -203,6 +204,9 @@ function startJobs(
       everyMs: SWEEP_MS,
       log,
     }),
+  );
+  started.use(
+    repeat(services.sweepIdempotencyKeys, { name: "sweep idempotency keys", everyMs: SWEEP_MS, log }),
   );
   started.use(
     repeat(

@@ -6,6 +6,7 @@ import * as assistants from "./assistants.ts";
 import { deleteAssistant } from "./delete-assistant.ts";
 import { cancelRun, cancelRunAndWait, cancelRuns } from "./runs/cancel-run.ts";
 import { createRun, createRuns } from "./runs/create-run.ts";
+import { createRunsOnce, sweepIdempotencyKeys } from "./runs/create-runs-once.ts";
 import { executeRun } from "./runs/execute-run.ts";
 import type { RequestFeedbackUrls } from "./runs/feedback-urls.ts";
 import { followRun, joinRun, waitForCreatedRun, waitForRun } from "./runs/join-run.ts";
@@ -29,6 +30,8 @@ export interface ServiceDeps {
   readonly engine: Engine;
   readonly wakeUps: WakeUps;
   readonly storeTtl: store.StoreTtl | null;
+  /** How long an `Idempotency-Key` is remembered. */
+  readonly idempotencyTtlMs: number;
   /** Null without a LangSmith to ask. */
   readonly requestFeedbackUrls: RequestFeedbackUrls | null;
 }
@@ -76,6 +79,7 @@ export function bindServices(deps: ServiceDeps) {
     cancelRuns: bind(cancelRuns),
     createRun: bind(createRun),
     createRuns: bind(createRuns),
+    createRunsOnce: bind(createRunsOnce),
     deleteRun: bind(deleteRun),
     executeRun: bind(executeRun),
     followRun: bind(followRun),
@@ -85,6 +89,7 @@ export function bindServices(deps: ServiceDeps) {
     recoverExpiredRuns: bind(recoverExpiredRuns),
     settleWatchedRuns: bind(settleWatchedRuns),
     sweepEphemeralThreads: bind(sweepEphemeralThreads),
+    sweepIdempotencyKeys: bind(sweepIdempotencyKeys),
     waitForCreatedRun: bind(waitForCreatedRun),
     waitForRun: bind(waitForRun),
 

@@ -17,7 +17,10 @@ async function holdRun() {
   const workerId = "keeper";
   const [run] = await claimRuns(db, { workerId, leaseMs: LEASE_MS, limit: 1 });
   if (run === undefined) throw new Error("there was nothing to claim");
-  const keeper = createLeaseKeeper({ db, log: pino({ level: "silent" }) }, { workerId, leaseMs: LEASE_MS, timeoutMs: 60_000 });
+  const keeper = createLeaseKeeper(
+    { db, log: pino({ level: "silent" }) },
+    { workerId, leaseMs: LEASE_MS, timeoutMs: 60_000 },
+  );
   onTestFinished(() => keeper[Symbol.dispose]());
   return { db, stop: keeper.hold(run) };
 }
