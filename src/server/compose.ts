@@ -179,12 +179,13 @@ const openPool = (started: ClosingStack, { databaseUrl, log }: ServerOptions, ma
 /** @returns the worker, so that it can be woken */
 function startJobs(
   started: ClosingStack,
-  { environment, drainMs, log }: ServerOptions,
+  { environment, databaseUrl, drainMs, log }: ServerOptions,
   { db, services }: { readonly db: Database; readonly services: Services },
 ): RunWorker {
   const worker = startRunWorker(
     { db, services, log },
     {
+      databaseUrl,
       workerId: randomUUID(),
       slots: environment.jobsPerWorker,
       leaseMs: environment.leaseMs,

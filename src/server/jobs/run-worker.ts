@@ -6,6 +6,8 @@ import type { Services } from "../services/bind.ts";
 import { createLeaseKeeper } from "./lease-keeper.ts";
 
 export interface RunWorkerOptions {
+  /** For the thread that renews leases, which has its own connection. */
+  readonly databaseUrl: string;
   readonly workerId: string;
   /** How many runs to execute at once. */
   readonly slots: number;
@@ -38,7 +40,7 @@ export interface RunWorker extends AsyncDisposable {
  */
 export function startRunWorker({ db, services, log }: Deps, options: RunWorkerOptions): RunWorker {
   const { slots, leaseMs, pollMs, drainMs, workerId } = options;
-  const leases = createLeaseKeeper({ db, log }, options);
+  const leases = createLeaseKeeper({ log, onLost: () => undefined }, options);
   const active = new Map<string, Promise<void>>();
   const drain = new AbortController();
   let closing = false;
@@ -100,7 +102,7 @@ export function startRunWorker({ db, services, log }: Deps, options: RunWorkerOp
       await withTimeout(finished(), drainMs === 0 ? 0 : STEP_MS);
       leases.stopAll(new RunStopped("drain"));
       await finished();
-      leases[Symbol.dispose]();
+      await leases[Symbol.asyncDispose]();
     },
   };
 }

@@ -19,16 +19,25 @@ export interface DatabaseOptions {
   readonly max: number;
   /** Told of a connection that broke while nobody was using it. */
   readonly onIdleError: (error: Error) => void;
+  /** After how long a statement counts as failed, and its connection as broken. Never unless given. */
+  readonly queryTimeoutMs?: number;
+  /** After how long a connection that nobody uses is closed; 0 keeps it. 10 seconds unless given. */
+  readonly idleTimeoutMs?: number;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-export function openDatabase(connectionString: string, { max, onIdleError }: DatabaseOptions): Database {
+export function openDatabase(
+  connectionString: string,
+  { max, onIdleError, queryTimeoutMs, idleTimeoutMs }: DatabaseOptions,
+): Database {
   const pool = new pg.Pool({
     connectionString,
     max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: "aegra",
+    ...(queryTimeoutMs !== undefined && { query_timeout: queryTimeoutMs }),
+    ...(idleTimeoutMs !== undefined && { idleTimeoutMillis: idleTimeoutMs }),
   });
   // Without a listener, a server restart that cuts an idle connection would end the whole process.
   pool.on("error", onIdleError);

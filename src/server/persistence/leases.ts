@@ -53,23 +53,30 @@ export async function claimRuns(
   }
 }
 
+export interface RenewedLease extends Pick<Fence, "run_id" | "attempt"> {
+  /** What was asked of the run; null for nothing. */
+  readonly cancel_requested: CancelAction | null;
+}
+
 /**
- * Renews every lease of a worker at once.
- * @returns the runs it still holds and what was asked of them; a run not among them belongs to someone else
+ * Renews every lease of a worker at once, but not of a run that it has had for longer than `maxAgeMs`.
+ * @returns the runs it still holds; a run not among them belongs to someone else
  */
 export async function renewLeases(
   db: Queryable,
   workerId: string,
-  leaseMs: number,
-): Promise<readonly (Pick<Fence, "run_id" | "attempt"> & { cancel_requested: CancelAction | null })[]> {
-  const { rows } = await db.query(
+  { leaseMs, maxAgeMs }: { readonly leaseMs: number; readonly maxAgeMs: number },
+): Promise<readonly RenewedLease[]> {
+  const { rows } = await db.query<RenewedLease>(
     `update runs
         set lease_expires_at = now() + $2 * interval '1 millisecond'
       where claimed_by = $1
         and status = 'running'
         and lease_expires_at > now()
+        -- A server that does not know the column has left it empty.
+        and coalesce(claimed_at, now()) > now() - $3 * interval '1 millisecond'
      returning run_id, attempt, cancel_requested`,
-    [workerId, leaseMs],
+    [workerId, leaseMs, maxAgeMs],
   );
   return rows;
 }
