@@ -10,6 +10,7 @@ import { type ClosingStack, createClosingStack } from "./closing-stack.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { GraphEntry } from "./engine/graph-registry.ts";
 import { createHttpApp, type HttpDeps } from "./http/app.ts";
+import { createProbeApp } from "./http/probe-app.ts";
 import { repeat } from "./jobs/repeat.ts";
 import { type RunWorker, startRunWorker } from "./jobs/run-worker.ts";
 import { singleFlight } from "./jobs/single-flight.ts";
@@ -34,6 +35,8 @@ export interface ServerOptions {
    * once, without waiting for their leases to expire.
    */
   readonly isOnlyServer: boolean;
+  /** Whether it answers requests, executes runs, or both. */
+  readonly role: Role;
   /** How long runs may go on after closing has begun. */
   readonly drainMs: number;
   /** Whether a graph that cannot be loaded keeps the server from starting. */
@@ -42,6 +45,9 @@ export interface ServerOptions {
   readonly extractsSchemas: boolean;
   readonly log: Logger;
 }
+
+/** `api` answers requests, `worker` executes runs and answers probes only, `all` does both. */
+export type Role = "all" | "api" | "worker";
 
 export interface RunningServer extends AsyncDisposable {
   readonly url: string;
@@ -89,13 +95,13 @@ async function start(started: ClosingStack, options: ServerOptions): Promise<Run
   const http = createHttpServer(started, options, { services, engine, db, state });
   http.listen(options.port, options.host);
   await once(http, "listening");
-  workerStarted(startJobs(started, options, { db, services }));
+  const worker = startJobs(started, options, { db, services });
+  if (worker !== null) workerStarted(worker);
   state.isReady = true;
   if (options.extractsSchemas) engine.extractSchemas();
+  // It goes on answering while its runs come to their end: load balancers are told so that they look elsewhere.
   started.defer(() => {
     state.isReady = false;
-    http.close();
-    http.closeIdleConnections();
   });
 
   return {
@@ -176,25 +182,37 @@ const openPool = (started: ClosingStack, { databaseUrl, log }: ServerOptions, ma
   return db;
 };
 
-/** @returns the worker, so that it can be woken */
+/** @returns the worker, so that it can be woken; null when this process executes no runs */
+function startWorker(
+  started: ClosingStack,
+  { environment, databaseUrl, role, drainMs, log }: ServerOptions,
+  { db, services }: { readonly db: Database; readonly services: Services },
+): RunWorker | null {
+  if (role === "api" || environment.jobsPerWorker === 0) return null;
+  return started.use(
+    startRunWorker(
+      { db, services, log },
+      {
+        databaseUrl,
+        workerId: randomUUID(),
+        slots: environment.jobsPerWorker,
+        leaseMs: environment.leaseMs,
+        timeoutMs: environment.runTimeoutMs,
+        pollMs: POLL_MS,
+        drainMs,
+      },
+    ),
+  );
+}
+
 function startJobs(
   started: ClosingStack,
-  { environment, databaseUrl, drainMs, log }: ServerOptions,
-  { db, services }: { readonly db: Database; readonly services: Services },
-): RunWorker {
-  const worker = startRunWorker(
-    { db, services, log },
-    {
-      databaseUrl,
-      workerId: randomUUID(),
-      slots: environment.jobsPerWorker,
-      leaseMs: environment.leaseMs,
-      timeoutMs: environment.runTimeoutMs,
-      pollMs: POLL_MS,
-      drainMs,
-    },
-  );
-  started.use(worker);
+  options: ServerOptions,
+  parts: { readonly db: Database; readonly services: Services },
+): RunWorker | null {
+  const { environment, log } = options;
+  const { services } = parts;
+  const worker = startWorker(started, options, parts);
   started.use(repeat(services.settleWatchedRuns, { name: "settle watched runs", everyMs: SETTLE_MS, log }));
   started.use(
     repeat(services.settleWatchedThreads, { name: "settle watched threads", everyMs: SETTLE_MS, log }),
@@ -235,7 +253,7 @@ interface HttpParts {
 
 function createHttpServer(
   started: ClosingStack,
-  { config, environment, aegraVersion, log }: ServerOptions,
+  { config, environment, aegraVersion, role, log }: ServerOptions,
   { services, engine, db, state }: HttpParts,
 ) {
   const facts: HttpDeps["facts"] = {
@@ -247,19 +265,22 @@ function createHttpServer(
       await db.query("select 1");
     },
   };
-  const cors = { ...config.cors, ...corsOverride(environment) };
-  const app = createHttpApp(
-    { services, log, facts, isUnavailable: isDatabaseUnavailable },
-    {
-      cors,
-      maxBodyBytes: environment.maxBodyBytes,
-      heartbeatMs: environment.heartbeatMs,
-      configurableHeaders: config.configurableHeaders,
-    },
-  );
+  const deps = { services, log, facts, isUnavailable: isDatabaseUnavailable };
+  const app =
+    role === "worker"
+      ? createProbeApp(deps)
+      : createHttpApp(deps, {
+          cors: { ...config.cors, ...corsOverride(environment) },
+          maxBodyBytes: environment.maxBodyBytes,
+          heartbeatMs: environment.heartbeatMs,
+          configurableHeaders: config.configurableHeaders,
+        });
   const http = createAdaptorServer({ fetch: app.fetch }) as import("node:http").Server;
   // By now the worker is gone, and with it whatever a connection could still wait for.
-  started.defer(() => http.closeAllConnections());
+  started.defer(() => {
+    http.close();
+    http.closeAllConnections();
+  });
   return http;
 }
 

@@ -4,7 +4,7 @@ import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { type Environment, readEnvironment } from "../../src/config/environment.ts";
-import { startServer } from "../../src/server/compose.ts";
+import { type Role, startServer } from "../../src/server/compose.ts";
 import { testDatabaseUrl } from "./database.ts";
 
 export interface TestServerOptions {
@@ -15,6 +15,7 @@ export interface TestServerOptions {
   /** A database that another server of the test uses too. */
   readonly databaseUrl?: string;
   readonly drainMs?: number;
+  readonly role?: Role;
   readonly extractsSchemas?: boolean;
   /** Receives every line of the log from level info on, parsed. */
   readonly logLines?: LogLine[];
@@ -44,6 +45,7 @@ export async function startTestServer(databaseUrl: string, options: TestServerOp
     host: "127.0.0.1",
     port: 0,
     aegraVersion: "0.0.0-test",
+    role: options.role ?? "all",
     isOnlyServer: false,
     requiresAllGraphs: false,
     extractsSchemas: options.extractsSchemas ?? false,
