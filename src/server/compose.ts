@@ -185,7 +185,7 @@ const openPool = (started: ClosingStack, { databaseUrl, log }: ServerOptions, ma
 /** @returns the worker, so that it can be woken; null when this process executes no runs */
 function startWorker(
   started: ClosingStack,
-  { environment, databaseUrl, role, drainMs, log }: ServerOptions,
+  { config, environment, databaseUrl, role, drainMs, log }: ServerOptions,
   { db, services }: { readonly db: Database; readonly services: Services },
 ): RunWorker | null {
   if (role === "api" || environment.jobsPerWorker === 0) return null;
@@ -196,6 +196,7 @@ function startWorker(
         databaseUrl,
         workerId: randomUUID(),
         slots: environment.jobsPerWorker,
+        maxRunsOfGraph: maxRunsOfGraph(config),
         leaseMs: environment.leaseMs,
         timeoutMs: environment.runTimeoutMs,
         pollMs: POLL_MS,
@@ -204,6 +205,13 @@ function startWorker(
     ),
   );
 }
+
+const maxRunsOfGraph = ({ graphs }: Config): ReadonlyMap<string, number> =>
+  new Map(
+    Object.entries(graphs).flatMap(([id, { maxConcurrency }]) =>
+      maxConcurrency === null ? [] : [[id, maxConcurrency] as const],
+    ),
+  );
 
 function startJobs(
   started: ClosingStack,

@@ -10,6 +10,8 @@ import { testDatabaseUrl } from "./database.ts";
 export interface TestServerOptions {
   /** Graph id → `file:export`, the file relative to test/fixtures/graphs. */
   readonly graphs?: Readonly<Record<string, string>>;
+  /** Graph id → most runs of it at a time. */
+  readonly limits?: Readonly<Record<string, number>>;
   readonly environment?: Partial<Environment>;
   readonly config?: Partial<Config>;
   /** A database that another server of the test uses too. */
@@ -68,7 +70,7 @@ const createLog = (lines: LogLine[] | undefined) =>
     ? pino({ level: process.env["TEST_LOG_LEVEL"] ?? "silent" })
     : pino({ level: "info" }, { write: (line) => void lines.push(JSON.parse(line)) });
 
-function toConfig({ graphs = { agent: "chat.ts:graph" }, config }: TestServerOptions): Config {
+function toConfig({ graphs = { agent: "chat.ts:graph" }, limits = {}, config }: TestServerOptions): Config {
   return {
     file: path.join(FIXTURES, "aegra.json"),
     root: FIXTURES,
@@ -76,7 +78,16 @@ function toConfig({ graphs = { agent: "chat.ts:graph" }, config }: TestServerOpt
     graphs: Object.fromEntries(
       Object.entries(graphs).map(([id, written]) => {
         const [file = "", exportName = "default"] = written.split(":");
-        return [id, { file: path.join(FIXTURES, file), exportName, description: null, written }];
+        return [
+          id,
+          {
+            file: path.join(FIXTURES, file),
+            exportName,
+            description: null,
+            maxConcurrency: limits[id] ?? null,
+            written,
+          },
+        ];
       }),
     ),
     envFiles: [],

@@ -3,6 +3,7 @@ import { type ClaimedRun, RunStopped } from "../domain/run.ts";
 import type { Database } from "../persistence/database.ts";
 import { claimRuns } from "../persistence/leases.ts";
 import type { Services } from "../services/bind.ts";
+import { createGraphLimits } from "./graph-limits.ts";
 import { createLeaseKeeper } from "./lease-keeper.ts";
 
 export interface RunWorkerOptions {
@@ -11,6 +12,8 @@ export interface RunWorkerOptions {
   readonly workerId: string;
   /** How many runs to execute at once. */
   readonly slots: number;
+  /** Most runs of a graph to execute at once; a graph that is not in it may have all slots. */
+  readonly maxRunsOfGraph: ReadonlyMap<string, number>;
   /** How long a claim lasts without renewal; renewed at a third of it. */
   readonly leaseMs: number;
   /** How long one attempt of a run may take before it is stopped. */
@@ -42,6 +45,7 @@ export function startRunWorker({ db, services, log }: Deps, options: RunWorkerOp
   const { slots, leaseMs, pollMs, drainMs, workerId } = options;
   const leases = createLeaseKeeper({ log, onLost: () => undefined }, options);
   const active = new Map<string, Promise<void>>();
+  const limits = createGraphLimits(options.maxRunsOfGraph);
   const drain = new AbortController();
   let closing = false;
   let claiming: Promise<void> | null = null;
@@ -59,6 +63,7 @@ export function startRunWorker({ db, services, log }: Deps, options: RunWorkerOp
       runLog.error({ err: error }, "run could not be finished; it is tried again when its lease expires");
     } finally {
       leases.release(run_id);
+      limits.release(run.kwargs.graph_id);
       active.delete(run_id);
       wake();
     }
@@ -69,8 +74,15 @@ export function startRunWorker({ db, services, log }: Deps, options: RunWorkerOp
       wokenMeanwhile = false;
       const free = slots - active.size;
       if (free <= 0 || closing) return;
-      const runs = await claimRuns(db, { workerId, leaseMs, limit: free });
-      for (const run of runs) active.set(run.run_id, execute(run));
+      const { exceptGraphs, mostAtOnce } = limits.next();
+      const limit = Math.min(free, mostAtOnce);
+      const runs = await claimRuns(db, { workerId, leaseMs, limit, exceptGraphs });
+      for (const run of runs) {
+        limits.take(run.kwargs.graph_id);
+        active.set(run.run_id, execute(run));
+      }
+      // Where a limit kept it from taking as many as it could, there may be more.
+      if (runs.length === limit && limit < free) wokenMeanwhile = true;
     } while (wokenMeanwhile);
   };
 

@@ -8,6 +8,8 @@ export interface Claim {
   readonly leaseMs: number;
   /** Most runs to take. */
   readonly limit: number;
+  /** Graphs of which no run is to be taken; none unless given. */
+  readonly exceptGraphs?: readonly string[];
 }
 
 /**
@@ -20,7 +22,7 @@ export interface Claim {
  */
 export async function claimRuns(
   db: Queryable,
-  { workerId, leaseMs, limit }: Claim,
+  { workerId, leaseMs, limit, exceptGraphs = [] }: Claim,
 ): Promise<readonly ClaimedRun[]> {
   try {
     const { rows } = await db.query<ClaimedRun>(
@@ -29,6 +31,7 @@ export async function claimRuns(
            from runs waiting
           where status = 'pending'
             and available_at <= now()
+            ${exceptGraphs.length === 0 ? "" : "and graph_id <> all($4)"}
             and not exists (
               select 1 from runs earlier
                where earlier.thread_id = waiting.thread_id
@@ -44,7 +47,7 @@ export async function claimRuns(
               claimed_at = now()
         where run_id in (select run_id from due)
        returning ${RUN}, attempt, claimed_by as worker_id, delete_thread, cancel_requested`,
-      [workerId, leaseMs, limit],
+      [workerId, leaseMs, limit, ...(exceptGraphs.length === 0 ? [] : [exceptGraphs])],
     );
     return rows;
   } catch (error) {
