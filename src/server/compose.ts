@@ -19,6 +19,7 @@ import { type Database, isDatabaseUnavailable, openDatabase } from "./persistenc
 import { expireAllLeases } from "./persistence/leases.ts";
 import { openNotifications } from "./persistence/notifications.ts";
 import { bindServices, type Services } from "./services/bind.ts";
+import { createQueueCounters, type QueueCounters } from "./services/queue-events.ts";
 import type { WakeUps } from "./services/wake-ups.ts";
 import { startEngine } from "./start-engine.ts";
 
@@ -86,7 +87,7 @@ async function start(started: ClosingStack, options: ServerOptions): Promise<Run
     aegraVersion: options.aegraVersion,
     log,
   });
-  const { services, workerStarted } = connectServices(started, options, { db, engine });
+  const { services, queueCounters, workerStarted } = connectServices(started, options, { db, engine });
 
   if (options.isOnlyServer) await expireAllLeases(db);
   await services.ensureDefaultAssistants();
@@ -95,7 +96,7 @@ async function start(started: ClosingStack, options: ServerOptions): Promise<Run
   const http = createHttpServer(started, options, { services, engine, db, state });
   http.listen(options.port, options.host);
   await once(http, "listening");
-  const worker = startJobs(started, options, { db, services });
+  const worker = startJobs(started, options, { db, services, queueCounters });
   if (worker !== null) workerStarted(worker);
   state.isReady = true;
   if (options.extractsSchemas) engine.extractSchemas();
@@ -129,6 +130,7 @@ function connectServices(
       maxRetainedBytes: environment.maxEventBytes,
     }),
   );
+  const queueCounters = createQueueCounters();
   let worker: RunWorker | null = null;
   const wakeUps: WakeUps = {
     runsPending() {
@@ -151,6 +153,7 @@ function connectServices(
     wakeUps,
     storeTtl: config.store.ttl,
     idempotencyTtlMs: environment.idempotencyTtlMs,
+    queueCounters,
     requestFeedbackUrls: createFeedbackRequests(environment, log),
   });
   const settle = singleFlight(services.settleWatchedRuns, (error) =>
@@ -170,7 +173,7 @@ function connectServices(
   const workerStarted = (it: RunWorker) => {
     worker = it;
   };
-  return { services, workerStarted };
+  return { services, queueCounters, workerStarted };
 }
 
 const openPool = (started: ClosingStack, { databaseUrl, log }: ServerOptions, max: number): Database => {
@@ -182,16 +185,22 @@ const openPool = (started: ClosingStack, { databaseUrl, log }: ServerOptions, ma
   return db;
 };
 
+interface WorkerParts {
+  readonly db: Database;
+  readonly services: Services;
+  readonly queueCounters: QueueCounters;
+}
+
 /** @returns the worker, so that it can be woken; null when this process executes no runs */
 function startWorker(
   started: ClosingStack,
   { config, environment, databaseUrl, role, drainMs, log }: ServerOptions,
-  { db, services }: { readonly db: Database; readonly services: Services },
+  parts: WorkerParts,
 ): RunWorker | null {
   if (role === "api" || environment.jobsPerWorker === 0) return null;
   return started.use(
     startRunWorker(
-      { db, services, log },
+      { ...parts, log },
       {
         databaseUrl,
         workerId: randomUUID(),
@@ -213,11 +222,7 @@ const maxRunsOfGraph = ({ graphs }: Config): ReadonlyMap<string, number> =>
     ),
   );
 
-function startJobs(
-  started: ClosingStack,
-  options: ServerOptions,
-  parts: { readonly db: Database; readonly services: Services },
-): RunWorker | null {
+function startJobs(started: ClosingStack, options: ServerOptions, parts: WorkerParts): RunWorker | null {
   const { environment, log } = options;
   const { services } = parts;
   const worker = startWorker(started, options, parts);

@@ -15,6 +15,7 @@ import type { Engine } from "../../src/server/engine/engine.ts";
 import type { StreamSignals } from "../../src/server/engine/stream-graph.ts";
 import type { Database } from "../../src/server/persistence/database.ts";
 import { claimRuns, renewLeases } from "../../src/server/persistence/leases.ts";
+import { createQueueCounters } from "../../src/server/services/queue-events.ts";
 import { cancelRun } from "../../src/server/services/runs/cancel-run.ts";
 import { createRun, type RunCreate } from "../../src/server/services/runs/create-run.ts";
 import { executeRun } from "../../src/server/services/runs/execute-run.ts";
@@ -84,6 +85,7 @@ export function createRunMachine(db: Database, assistantId: string) {
     bus,
     engine: IDLE_ENGINE,
     requestFeedbackUrls: null,
+    queueCounters: createQueueCounters(),
     wakeUps: { runsPending() {}, cancelRequested() {}, runsEnded() {} },
   };
   const history: History = { threads: [], runs: [], claims: [], outcomes: [] };

@@ -3,6 +3,7 @@ import { type ClaimedRun, RunStopped } from "../domain/run.ts";
 import type { Database } from "../persistence/database.ts";
 import { claimRuns } from "../persistence/leases.ts";
 import type { Services } from "../services/bind.ts";
+import type { QueueCounters } from "../services/queue-events.ts";
 import { createGraphLimits } from "./graph-limits.ts";
 import { createLeaseKeeper } from "./lease-keeper.ts";
 
@@ -27,6 +28,7 @@ export interface RunWorkerOptions {
 interface Deps {
   readonly db: Database;
   readonly services: Pick<Services, "executeRun">;
+  readonly queueCounters: QueueCounters;
   readonly log: Logger;
 }
 
@@ -41,9 +43,12 @@ export interface RunWorker extends AsyncDisposable {
  * Starts claiming and executing runs. Disposing it stops claiming, lets runs finish for a while, and hands
  * the others back to the queue: each stops after its current step, or, once the time is over, at once.
  */
-export function startRunWorker({ db, services, log }: Deps, options: RunWorkerOptions): RunWorker {
+export function startRunWorker(
+  { db, services, queueCounters, log }: Deps,
+  options: RunWorkerOptions,
+): RunWorker {
   const { slots, leaseMs, pollMs, drainMs, workerId } = options;
-  const leases = createLeaseKeeper({ log, onLost: () => undefined }, options);
+  const leases = createLeaseKeeper({ log, onLost: () => queueCounters.count("lease_losses") }, options);
   const active = new Map<string, Promise<void>>();
   const limits = createGraphLimits(options.maxRunsOfGraph);
   const drain = new AbortController();
@@ -69,6 +74,13 @@ export function startRunWorker({ db, services, log }: Deps, options: RunWorkerOp
     }
   };
 
+  const begin = (run: ClaimedRun) => {
+    limits.take(run.kwargs.graph_id);
+    queueCounters.count("claims");
+    if (run.attempt > 1) queueCounters.count("retries");
+    active.set(run.run_id, execute(run));
+  };
+
   const claim = async () => {
     do {
       wokenMeanwhile = false;
@@ -77,10 +89,7 @@ export function startRunWorker({ db, services, log }: Deps, options: RunWorkerOp
       const { exceptGraphs, mostAtOnce } = limits.next();
       const limit = Math.min(free, mostAtOnce);
       const runs = await claimRuns(db, { workerId, leaseMs, limit, exceptGraphs });
-      for (const run of runs) {
-        limits.take(run.kwargs.graph_id);
-        active.set(run.run_id, execute(run));
-      }
+      for (const run of runs) begin(run);
       // Where a limit kept it from taking as many as it could, there may be more.
       if (runs.length === limit && limit < free) wokenMeanwhile = true;
     } while (wokenMeanwhile);

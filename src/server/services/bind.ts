@@ -4,6 +4,8 @@ import type { Database } from "../persistence/database.ts";
 import { getAssistantSchemas, getAssistantSubgraphs } from "./assistant-schemas.ts";
 import * as assistants from "./assistants.ts";
 import { deleteAssistant } from "./delete-assistant.ts";
+import type { QueueCounters } from "./queue-events.ts";
+import { readQueue } from "./read-queue.ts";
 import { cancelRun, cancelRunAndWait, cancelRuns } from "./runs/cancel-run.ts";
 import { createRun, createRuns } from "./runs/create-run.ts";
 import { createRunsOnce, sweepIdempotencyKeys } from "./runs/create-runs-once.ts";
@@ -30,6 +32,7 @@ export interface ServiceDeps {
   readonly engine: Engine;
   readonly wakeUps: WakeUps;
   readonly storeTtl: store.StoreTtl | null;
+  readonly queueCounters: QueueCounters;
   /** How long an `Idempotency-Key` is remembered. */
   readonly idempotencyTtlMs: number;
   /** Null without a LangSmith to ask. */
@@ -86,6 +89,7 @@ export function bindServices(deps: ServiceDeps) {
     getRun: bind(getRun),
     joinRun: bind(joinRun),
     listRuns: bind(listRuns),
+    readQueue: bind(readQueue),
     recoverExpiredRuns: bind(recoverExpiredRuns),
     settleWatchedRuns: bind(settleWatchedRuns),
     sweepEphemeralThreads: bind(sweepEphemeralThreads),

@@ -10,6 +10,7 @@ import {
   updateThreadOutcome,
   updateThreadStatusFromRuns,
 } from "../../persistence/threads.ts";
+import type { QueueCounters } from "../queue-events.ts";
 import { refreshThread } from "../threads/refresh-thread.ts";
 import type { WakeUps } from "../wake-ups.ts";
 
@@ -17,6 +18,7 @@ interface Deps {
   readonly db: Database;
   readonly engine: Engine;
   readonly wakeUps: WakeUps;
+  readonly queueCounters: QueueCounters;
 }
 
 /** More at once would hold up the loop that calls this; the rest comes with the next call. */
@@ -36,7 +38,7 @@ export interface RecoveryLimits {
  * @returns the runs that were recovered
  */
 export async function recoverExpiredRuns(deps: Deps, limits: RecoveryLimits): Promise<readonly string[]> {
-  const { db, wakeUps } = deps;
+  const { db, wakeUps, queueCounters } = deps;
   const recovered: string[] = [];
   for (const run of await listExpiredRuns(db, BATCH)) {
     const taken = await db.transaction(async (tx) => {
@@ -45,6 +47,7 @@ export async function recoverExpiredRuns(deps: Deps, limits: RecoveryLimits): Pr
     });
     if (!taken) continue;
     recovered.push(run.run_id);
+    queueCounters.count("recoveries");
     const { cancel_requested: cancelled, delete_thread } = run;
     if (cancelled !== null && !delete_thread) await refreshThread(deps, run.thread_id, cancelled);
   }
