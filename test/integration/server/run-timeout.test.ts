@@ -8,10 +8,14 @@ const GRAPHS = { slow: "slow.ts:graph", deaf: "slow.ts:deaf", steps: "steps.ts:g
 const FAILURE = {
   error: "TimeoutError",
   message:
-    "The run took longer than 0.3 seconds, the limit of this server (BG_JOB_TIMEOUT_SECS), and was stopped.",
+    "The run took longer than 1.5 seconds, the limit of this server (BG_JOB_TIMEOUT_SECS), and was stopped.",
 };
 
-const startServer = () => testServer({ graphs: GRAPHS, environment: { runTimeoutMs: 300 } });
+/** Enough for everything in these runs but what they wait for. */
+const LIMIT_MS = 1500;
+
+const startServer = (runTimeoutMs = LIMIT_MS) =>
+  testServer({ graphs: GRAPHS, environment: { runTimeoutMs } });
 
 /** An input with which the node of the graph waits for ever. */
 const waiting = () => ({ gate: createGate().name });
@@ -39,7 +43,7 @@ describe("a run that takes longer than the limit", () => {
   });
 
   test("frees its thread for the next one, which goes through", async () => {
-    const { client } = await startServer();
+    const { client } = await startServer(4000);
     const { thread_id } = await client.threads.create();
     const { run_id } = await client.runs.create(thread_id, "slow", { input: waiting() });
 
@@ -81,7 +85,7 @@ test("one that reached the limit in a process that noticed nothing is not tried 
   const { client } = await testServer({
     graphs: GRAPHS,
     databaseUrl: waits.databaseUrl,
-    environment: { runTimeoutMs: 300 },
+    environment: { runTimeoutMs: LIMIT_MS },
   });
   await client.runs.join(thread_id, run_id);
 
