@@ -32,6 +32,7 @@ const START_EXITS: Readonly<Record<StartError["code"], number>> = {
   PORT_IN_USE: EXIT.port,
   GRAPH_FAILED: EXIT.bug,
   AUTH_UNSUPPORTED: EXIT.config,
+  NOTHING_TO_DO: EXIT.config,
   DATABASE_MISSING: EXIT.config,
   DATABASE_UNAVAILABLE: EXIT.config,
   DATABASE_OUTDATED: EXIT.migration,

@@ -5,6 +5,8 @@ export interface GraphSource {
   /** Name of the export; `"default"` when the entry names none. */
   readonly exportName: string;
   readonly description: string | null;
+  /** Most runs of it that a process executes at a time; null for as many as it has slots. */
+  readonly maxConcurrency: number | null;
   /** The entry as it was written (`"./src/agent.ts:graph"`), for messages. */
   readonly written: string;
 }

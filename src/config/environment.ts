@@ -67,8 +67,13 @@ const EnvironmentSchema = z.object({
     name: "BG_JOB_MAX_RETRIES",
     description: "How often a run is tried again after its process was lost, before it counts as failed.",
   }),
+  runTimeoutMs: required(seconds(0.001), "86400", {
+    name: "BG_JOB_TIMEOUT_SECS",
+    description: "Seconds that one attempt of a run may take; then it is stopped and ends as `timeout`.",
+  }),
   shutdownGraceMs: required(seconds(0), "180", {
     name: "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS",
+    aliases: ["WORKER_DRAIN_TIMEOUT"],
     description: "Seconds that running runs get to finish when the server is asked to stop.",
   }),
   poolSize: required(wholeNumber(2), "10", {
@@ -79,6 +84,11 @@ const EnvironmentSchema = z.object({
     name: "AEGRA_PREPARED_STATEMENTS",
     description:
       "Whether frequent statements are prepared; false for PgBouncer below 1.21, or without max_prepared_statements.",
+  }),
+  idempotencyTtlMs: required(seconds(1), "86400", {
+    name: "AEGRA_IDEMPOTENCY_TTL_SECONDS",
+    description:
+      "Seconds for which a request with an Idempotency-Key that is sent again makes no second run.",
   }),
   maxBodyBytes: required(wholeNumber(1), String(20 * 1024 * 1024), {
     name: "HTTP_MAX_REQUEST_BODY_BYTES",

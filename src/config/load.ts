@@ -104,8 +104,9 @@ function toGraphs(root: string, graphs: ConfigFile["graphs"]): Record<string, Gr
   const sources = Object.entries(graphs).map(([id, graph]): [string, GraphSource] => {
     const written = typeof graph === "string" ? graph : graph.path;
     const description = typeof graph === "string" ? null : (graph.description ?? null);
+    const maxConcurrency = typeof graph === "string" ? null : (graph.max_concurrency ?? null);
     const { file, exportName } = toGraphPath(written);
-    return [id, { file: resolve(root, file), exportName, description, written }];
+    return [id, { file: resolve(root, file), exportName, description, maxConcurrency, written }];
   });
   // Ids come from requests: without a prototype, "constructor" is not a graph.
   return Object.setPrototypeOf(Object.fromEntries(sources), null) as Record<string, GraphSource>;

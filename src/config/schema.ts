@@ -18,15 +18,19 @@ const Graph = z.union([
       .string()
       .optional()
       .describe("What the graph does, for people and for tools that list it."),
+    max_concurrency: z
+      .number()
+      .int("expected a whole number")
+      .min(1, "expected a whole number of runs, 1 or more")
+      .optional()
+      .describe("Most runs of the graph that a process executes at a time, within N_JOBS_PER_WORKER."),
   }),
 ]);
 
 const Graphs = z
   .record(
     z.string().regex(GRAPH_ID, 'expected a graph id of 1 to 64 letters, digits, ".", "_" or "-"'),
-    Graph.describe(
-      'One graph: "file:export" (no export means "default"), or an object with path and description.',
-    ),
+    Graph.describe('One graph: "file:export" (no export means "default"), or an object with path and more.'),
   )
   .refine((graphs) => Object.keys(graphs).length > 0, "expected at least one graph")
   .describe("The graphs to serve, by id.");

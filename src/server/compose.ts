@@ -10,6 +10,7 @@ import { type ClosingStack, createClosingStack } from "./closing-stack.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { GraphEntry } from "./engine/graph-registry.ts";
 import { createHttpApp, type HttpDeps } from "./http/app.ts";
+import { createProbeApp } from "./http/probe-app.ts";
 import { repeat } from "./jobs/repeat.ts";
 import { type RunWorker, startRunWorker } from "./jobs/run-worker.ts";
 import { singleFlight } from "./jobs/single-flight.ts";
@@ -18,6 +19,7 @@ import { type Database, isDatabaseUnavailable, openDatabase } from "./persistenc
 import { expireAllLeases } from "./persistence/leases.ts";
 import { openNotifications } from "./persistence/notifications.ts";
 import { bindServices, type Services } from "./services/bind.ts";
+import { createQueueCounters, type QueueCounters } from "./services/queue-events.ts";
 import type { WakeUps } from "./services/wake-ups.ts";
 import { startEngine } from "./start-engine.ts";
 
@@ -34,6 +36,8 @@ export interface ServerOptions {
    * once, without waiting for their leases to expire.
    */
   readonly isOnlyServer: boolean;
+  /** Whether it answers requests, executes runs, or both. */
+  readonly role: Role;
   /** How long runs may go on after closing has begun. */
   readonly drainMs: number;
   /** Whether a graph that cannot be loaded keeps the server from starting. */
@@ -42,6 +46,9 @@ export interface ServerOptions {
   readonly extractsSchemas: boolean;
   readonly log: Logger;
 }
+
+/** `api` answers requests, `worker` executes runs and answers probes only, `all` does both. */
+export type Role = "all" | "api" | "worker";
 
 export interface RunningServer extends AsyncDisposable {
   readonly url: string;
@@ -80,7 +87,7 @@ async function start(started: ClosingStack, options: ServerOptions): Promise<Run
     aegraVersion: options.aegraVersion,
     log,
   });
-  const { services, workerStarted } = connectServices(started, options, { db, engine });
+  const { services, queueCounters, workerStarted } = connectServices(started, options, { db, engine });
 
   if (options.isOnlyServer) await expireAllLeases(db);
   await services.ensureDefaultAssistants();
@@ -89,13 +96,13 @@ async function start(started: ClosingStack, options: ServerOptions): Promise<Run
   const http = createHttpServer(started, options, { services, engine, db, state });
   http.listen(options.port, options.host);
   await once(http, "listening");
-  workerStarted(startJobs(started, options, { db, services }));
+  const worker = startJobs(started, options, { db, services, queueCounters });
+  if (worker !== null) workerStarted(worker);
   state.isReady = true;
   if (options.extractsSchemas) engine.extractSchemas();
+  // It goes on answering while its runs come to their end: load balancers are told so that they look elsewhere.
   started.defer(() => {
     state.isReady = false;
-    http.close();
-    http.closeIdleConnections();
   });
 
   return {
@@ -123,6 +130,7 @@ function connectServices(
       maxRetainedBytes: environment.maxEventBytes,
     }),
   );
+  const queueCounters = createQueueCounters();
   let worker: RunWorker | null = null;
   const wakeUps: WakeUps = {
     runsPending() {
@@ -144,6 +152,8 @@ function connectServices(
     engine,
     wakeUps,
     storeTtl: config.store.ttl,
+    idempotencyTtlMs: environment.idempotencyTtlMs,
+    queueCounters,
     requestFeedbackUrls: createFeedbackRequests(environment, log),
   });
   const settle = singleFlight(services.settleWatchedRuns, (error) =>
@@ -163,7 +173,7 @@ function connectServices(
   const workerStarted = (it: RunWorker) => {
     worker = it;
   };
-  return { services, workerStarted };
+  return { services, queueCounters, workerStarted };
 }
 
 const openPool = (
@@ -180,23 +190,47 @@ const openPool = (
   return db;
 };
 
-/** @returns the worker, so that it can be woken */
-function startJobs(
+interface WorkerParts {
+  readonly db: Database;
+  readonly services: Services;
+  readonly queueCounters: QueueCounters;
+}
+
+/** @returns the worker, so that it can be woken; null when this process executes no runs */
+function startWorker(
   started: ClosingStack,
-  { environment, drainMs, log }: ServerOptions,
-  { db, services }: { readonly db: Database; readonly services: Services },
-): RunWorker {
-  const worker = startRunWorker(
-    { db, services, log },
-    {
-      workerId: randomUUID(),
-      slots: environment.jobsPerWorker,
-      leaseMs: environment.leaseMs,
-      pollMs: POLL_MS,
-      drainMs,
-    },
+  { config, environment, databaseUrl, role, drainMs, log }: ServerOptions,
+  parts: WorkerParts,
+): RunWorker | null {
+  if (role === "api" || environment.jobsPerWorker === 0) return null;
+  return started.use(
+    startRunWorker(
+      { ...parts, log },
+      {
+        databaseUrl,
+        workerId: randomUUID(),
+        slots: environment.jobsPerWorker,
+        maxRunsOfGraph: maxRunsOfGraph(config),
+        leaseMs: environment.leaseMs,
+        timeoutMs: environment.runTimeoutMs,
+        pollMs: POLL_MS,
+        drainMs,
+      },
+    ),
   );
-  started.use(worker);
+}
+
+const maxRunsOfGraph = ({ graphs }: Config): ReadonlyMap<string, number> =>
+  new Map(
+    Object.entries(graphs).flatMap(([id, { maxConcurrency }]) =>
+      maxConcurrency === null ? [] : [[id, maxConcurrency] as const],
+    ),
+  );
+
+function startJobs(started: ClosingStack, options: ServerOptions, parts: WorkerParts): RunWorker | null {
+  const { environment, log } = options;
+  const { services } = parts;
+  const worker = startWorker(started, options, parts);
   started.use(repeat(services.settleWatchedRuns, { name: "settle watched runs", everyMs: SETTLE_MS, log }));
   started.use(
     repeat(services.settleWatchedThreads, { name: "settle watched threads", everyMs: SETTLE_MS, log }),
@@ -209,11 +243,21 @@ function startJobs(
     }),
   );
   started.use(
-    repeat(() => services.recoverExpiredRuns({ maxRetries: environment.maxRetries }), {
-      name: "recover expired runs",
-      everyMs: environment.leaseMs / 3,
-      log,
-    }),
+    repeat(services.sweepIdempotencyKeys, { name: "sweep idempotency keys", everyMs: SWEEP_MS, log }),
+  );
+  started.use(
+    repeat(
+      () =>
+        services.recoverExpiredRuns({
+          maxRetries: environment.maxRetries,
+          timeoutMs: environment.runTimeoutMs,
+        }),
+      {
+        name: "recover expired runs",
+        everyMs: environment.leaseMs / 3,
+        log,
+      },
+    ),
   );
   return worker;
 }
@@ -227,7 +271,7 @@ interface HttpParts {
 
 function createHttpServer(
   started: ClosingStack,
-  { config, environment, aegraVersion, log }: ServerOptions,
+  { config, environment, aegraVersion, role, log }: ServerOptions,
   { services, engine, db, state }: HttpParts,
 ) {
   const facts: HttpDeps["facts"] = {
@@ -239,19 +283,22 @@ function createHttpServer(
       await db.query("select 1");
     },
   };
-  const cors = { ...config.cors, ...corsOverride(environment) };
-  const app = createHttpApp(
-    { services, log, facts, isUnavailable: isDatabaseUnavailable },
-    {
-      cors,
-      maxBodyBytes: environment.maxBodyBytes,
-      heartbeatMs: environment.heartbeatMs,
-      configurableHeaders: config.configurableHeaders,
-    },
-  );
+  const deps = { services, log, facts, isUnavailable: isDatabaseUnavailable };
+  const app =
+    role === "worker"
+      ? createProbeApp(deps)
+      : createHttpApp(deps, {
+          cors: { ...config.cors, ...corsOverride(environment) },
+          maxBodyBytes: environment.maxBodyBytes,
+          heartbeatMs: environment.heartbeatMs,
+          configurableHeaders: config.configurableHeaders,
+        });
   const http = createAdaptorServer({ fetch: app.fetch }) as import("node:http").Server;
   // By now the worker is gone, and with it whatever a connection could still wait for.
-  started.defer(() => http.closeAllConnections());
+  started.defer(() => {
+    http.close();
+    http.closeAllConnections();
+  });
   return http;
 }
 

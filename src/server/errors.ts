@@ -6,6 +6,7 @@ export class StartError extends Error {
     | "PORT_IN_USE"
     | "GRAPH_FAILED"
     | "AUTH_UNSUPPORTED"
+    | "NOTHING_TO_DO"
     | "DATABASE_MISSING"
     | "DATABASE_OUTDATED"
     | "DATABASE_UNAVAILABLE"

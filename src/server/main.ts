@@ -6,7 +6,7 @@ import { readEnvironment } from "../config/environment.ts";
 import { useForegroundCallbacks } from "../config/langchain-environment.ts";
 import { loadConfig } from "../config/load.ts";
 import { loadEnvFiles } from "../config/load-env.ts";
-import type { RunningServer } from "./compose.ts";
+import type { Role, RunningServer } from "./compose.ts";
 import { useLangGraphOf } from "./engine/resolve-langgraph.ts";
 import { StartError } from "./errors.ts";
 import { createLogger } from "./telemetry/logger.ts";
@@ -27,6 +27,8 @@ export interface StartOptions {
   readonly databaseUrl?: string | undefined;
   /** Whether to create or upgrade tables first. */
   readonly migrate: boolean;
+  /** Both, unless given. */
+  readonly role?: Role | undefined;
   readonly isOnlyServer?: boolean;
   /** How long runs may go on after closing has begun; the environment's setting unless given. */
   readonly drainMs?: number | undefined;
@@ -62,6 +64,7 @@ export async function startAegra(options: StartOptions): Promise<RunningServer> 
     host: options.host ?? environment.host ?? (isDev ? "127.0.0.1" : "0.0.0.0"),
     port: options.port ?? environment.port ?? DEFAULT_PORT,
     aegraVersion: version,
+    role: options.role ?? "all",
     isOnlyServer: options.isOnlyServer ?? false,
     drainMs: options.drainMs ?? environment.shutdownGraceMs,
     requiresAllGraphs: !isDev,
@@ -89,6 +92,7 @@ async function readSettings(options: StartOptions, isDev: boolean) {
   if (config.asksForAuth && !isDev) throw authUnsupported(config.file);
   const databaseUrl = options.databaseUrl ?? environment.databaseUrl;
   if (databaseUrl === null) throw databaseMissing();
+  if (options.role === "worker" && environment.jobsPerWorker === 0) throw nothingToDo();
   return { config, environment, databaseUrl, log };
 }
 
@@ -109,6 +113,12 @@ const authUnsupported = (file: string): StartError =>
       "`aegra dev` listens on this machine only and starts with it.",
     ],
   );
+
+const nothingToDo = (): StartError =>
+  new StartError("NOTHING_TO_DO", "A worker that executes 0 runs at a time has nothing to do.", [
+    "Unset N_JOBS_PER_WORKER or set it to 1 or more.",
+    "For a process that only answers requests, use --role api.",
+  ]);
 
 const databaseMissing = (): StartError =>
   new StartError("DATABASE_MISSING", "No database: DATABASE_URL is not set.", [

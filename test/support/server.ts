@@ -4,17 +4,20 @@ import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { type Environment, readEnvironment } from "../../src/config/environment.ts";
-import { startServer } from "../../src/server/compose.ts";
+import { type Role, startServer } from "../../src/server/compose.ts";
 import { testDatabaseUrl } from "./database.ts";
 
 export interface TestServerOptions {
   /** Graph id → `file:export`, the file relative to test/fixtures/graphs. */
   readonly graphs?: Readonly<Record<string, string>>;
+  /** Graph id → most runs of it at a time. */
+  readonly limits?: Readonly<Record<string, number>>;
   readonly environment?: Partial<Environment>;
   readonly config?: Partial<Config>;
   /** A database that another server of the test uses too. */
   readonly databaseUrl?: string;
   readonly drainMs?: number;
+  readonly role?: Role;
   readonly extractsSchemas?: boolean;
   /** Receives every line of the log from level info on, parsed. */
   readonly logLines?: LogLine[];
@@ -44,6 +47,7 @@ export async function startTestServer(databaseUrl: string, options: TestServerOp
     host: "127.0.0.1",
     port: 0,
     aegraVersion: "0.0.0-test",
+    role: options.role ?? "all",
     isOnlyServer: false,
     requiresAllGraphs: false,
     extractsSchemas: options.extractsSchemas ?? false,
@@ -66,7 +70,7 @@ const createLog = (lines: LogLine[] | undefined) =>
     ? pino({ level: process.env["TEST_LOG_LEVEL"] ?? "silent" })
     : pino({ level: "info" }, { write: (line) => void lines.push(JSON.parse(line)) });
 
-function toConfig({ graphs = { agent: "chat.ts:graph" }, config }: TestServerOptions): Config {
+function toConfig({ graphs = { agent: "chat.ts:graph" }, limits = {}, config }: TestServerOptions): Config {
   return {
     file: path.join(FIXTURES, "aegra.json"),
     root: FIXTURES,
@@ -74,7 +78,16 @@ function toConfig({ graphs = { agent: "chat.ts:graph" }, config }: TestServerOpt
     graphs: Object.fromEntries(
       Object.entries(graphs).map(([id, written]) => {
         const [file = "", exportName = "default"] = written.split(":");
-        return [id, { file: path.join(FIXTURES, file), exportName, description: null, written }];
+        return [
+          id,
+          {
+            file: path.join(FIXTURES, file),
+            exportName,
+            description: null,
+            maxConcurrency: limits[id] ?? null,
+            written,
+          },
+        ];
       }),
     ),
     envFiles: [],

@@ -11,6 +11,7 @@ export default class Serve extends BaseCommand {
     "Asked to stop, it takes no new runs, lets running ones finish for a while and hands back the rest.";
   static override readonly examples = [
     "<%= config.bin %> <%= command.id %> --port 8080",
+    "<%= config.bin %> <%= command.id %> --role worker",
     "<%= config.bin %> <%= command.id %> --no-migrate --drain-timeout 30",
   ];
   static override readonly flags = {
@@ -18,6 +19,13 @@ export default class Serve extends BaseCommand {
     port: portFlag,
     "database-url": databaseUrlFlag(),
     migrate: migrateFlag,
+    role: Flags.option({
+      summary: "What this process does: answer requests (api), execute runs (worker), or both (all).",
+      helpValue: "ROLE",
+      options: ["all", "api", "worker"] as const,
+      default: "all" as const,
+      env: "AEGRA_ROLE",
+    })(),
     "drain-timeout": Flags.integer({
       summary: "Seconds for runs to finish in when asked to stop; otherwise as the environment says.",
       helpValue: "SECONDS",
@@ -42,6 +50,7 @@ export default class Serve extends BaseCommand {
       port: flags.port,
       databaseUrl: flags["database-url"],
       migrate: flags.migrate,
+      role: flags.role,
       drainMs: drainSeconds === undefined ? undefined : drainSeconds * 1000,
       logLevel: flags.verbose ? "debug" : undefined,
       logFormat: this.jsonEnabled() ? "json" : undefined,

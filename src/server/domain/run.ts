@@ -190,6 +190,9 @@ export interface RunEvent extends NewRunEvent {
   readonly seq: number;
 }
 
+/** Whether a run ended because something went wrong. */
+export const hasFailed = (status: RunStatus | null): boolean => status === "error" || status === "timeout";
+
 export const isFinished = (status: RunStatus): boolean => status !== "pending" && status !== "running";
 
 /** Takes an error as it was thrown, or as LangGraph keeps it: a plain object with its name and message. */
@@ -206,6 +209,12 @@ export function toRunFailure(error: unknown): RunFailure {
 const isKeptError = (error: unknown): error is { readonly name: string; readonly message: string } =>
   isJsonObject(error) && typeof error["name"] === "string" && typeof error["message"] === "string";
 
+/** Why a run that took too long was stopped, for clients. */
+export const timeoutFailure = (timeoutMs: number): RunFailure => ({
+  error: "TimeoutError",
+  message: `The run took longer than ${timeoutMs / 1000} seconds, the limit of this server (BG_JOB_TIMEOUT_SECS), and was stopped.`,
+});
+
 /** A run that stopped between two steps because it was asked to; it goes on from its last checkpoint. */
 export class RunDrained extends Error {
   override readonly name = "RunDrained";
@@ -216,15 +225,18 @@ export class RunDrained extends Error {
 }
 
 /** Why a running run has to stop. */
-export type StopReason = CancelAction | "lease_lost" | "drain";
+export type StopReason = CancelAction | "lease_lost" | "drain" | "timeout";
 
 /** The reason of the signal that stops a run. */
 export class RunStopped extends Error {
   override readonly name = "RunStopped";
   readonly reason: StopReason;
+  /** What clients are told; null when stopping it is no failure. */
+  readonly failure: RunFailure | null;
 
-  constructor(reason: StopReason) {
+  constructor(reason: StopReason, failure: RunFailure | null = null) {
     super(`The run was stopped: ${reason}`);
     this.reason = reason;
+    this.failure = failure;
   }
 }

@@ -12,7 +12,13 @@ export interface CorsRules {
 }
 
 /** Headers that clients of the protocol read, whatever the configuration says. */
-const PROTOCOL_HEADERS = ["Content-Location", "Location", "X-Pagination-Total", "X-Pagination-Next"];
+const PROTOCOL_HEADERS = [
+  "Content-Location",
+  "Location",
+  "X-Pagination-Total",
+  "X-Pagination-Next",
+  "Idempotency-Replayed",
+];
 
 /** Answers preflights and marks responses, streams included. */
 export function crossOrigin(rules: CorsRules) {

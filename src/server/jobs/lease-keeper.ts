@@ -1,15 +1,17 @@
+import process from "node:process";
 import type { Logger } from "pino";
-import { type ClaimedRun, RunStopped } from "../domain/run.ts";
-import type { Database } from "../persistence/database.ts";
-import { renewLeases } from "../persistence/leases.ts";
+import { type ClaimedRun, RunStopped, timeoutFailure } from "../domain/run.ts";
+import type { RenewedLease } from "../persistence/leases.ts";
+import { type HeartbeatOptions, startHeartbeat } from "./heartbeat.ts";
 
 interface Held {
   readonly attempt: number;
-  readonly heldSinceMs: number;
+  readonly heldSinceNs: bigint;
   readonly stop: AbortController;
+  readonly timeout: NodeJS.Timeout;
 }
 
-export interface LeaseKeeper extends Disposable {
+export interface LeaseKeeper extends AsyncDisposable {
   /** Keeps the lease of a claimed run. @returns aborts with a RunStopped when the run has to stop */
   hold(run: ClaimedRun): AbortSignal;
   release(runId: string): void;
@@ -18,79 +20,76 @@ export interface LeaseKeeper extends Disposable {
   stopAll(reason: RunStopped): void;
 }
 
+interface Deps {
+  readonly log: Logger;
+  /** Told of each run whose lease was lost. */
+  readonly onLost: () => void;
+}
+
 /**
  * Renews the leases of all runs of a worker with one statement, at a third of their length, and learns from
  * its answer which runs are to be cancelled and which were lost.
  *
  * When renewing has not succeeded for so long that the leases must have expired, the runs are stopped here: another
- * worker may have them.
+ * worker may have them. Those that take longer than they may are stopped too.
  */
-export function createLeaseKeeper(
-  { db, log }: { readonly db: Database; readonly log: Logger },
-  { workerId, leaseMs }: { readonly workerId: string; readonly leaseMs: number },
-): LeaseKeeper {
+export function createLeaseKeeper({ log, onLost }: Deps, options: HeartbeatOptions): LeaseKeeper {
+  const { leaseMs, timeoutMs } = options;
+  const leaseNs = BigInt(Math.round(leaseMs * 1e6));
   const held = new Map<string, Held>();
-  let renewedMs = performance.now();
-  let renewing: Promise<void> | null = null;
-  let again = false;
 
-  const renew = async () => {
-    const startedMs = performance.now();
-    const kept = new Map((await renewLeases(db, workerId, leaseMs)).map((run) => [run.run_id, run]));
-    renewedMs = startedMs;
-    for (const [runId, { attempt, heldSinceMs, stop }] of held) {
-      const row = kept.get(runId);
+  const lose = (stop: AbortController) => {
+    if (stop.signal.aborted) return;
+    stop.abort(new RunStopped("lease_lost"));
+    onLost();
+  };
+
+  const onRenewed = (startedNs: bigint, leases: readonly RenewedLease[]) => {
+    const kept = new Map(leases.map((lease) => [lease.run_id, lease]));
+    for (const [runId, { attempt, heldSinceNs, stop }] of held) {
+      const lease = kept.get(runId);
       // A run that was claimed while the statement was on its way may not be in its answer.
-      const lost = heldSinceMs < startedMs && row?.attempt !== attempt;
-      if (lost) stop.abort(new RunStopped("lease_lost"));
-      else if (row?.cancel_requested) stop.abort(new RunStopped(row.cancel_requested));
+      if (heldSinceNs < startedNs && lease?.attempt !== attempt) lose(stop);
+      else if (lease?.cancel_requested) stop.abort(new RunStopped(lease.cancel_requested));
     }
   };
 
-  const loseExpired = () => {
-    const nowMs = performance.now();
-    for (const { heldSinceMs, stop } of held.values()) {
-      if (nowMs - Math.max(renewedMs, heldSinceMs) > leaseMs) stop.abort(new RunStopped("lease_lost"));
+  const heartbeat = startHeartbeat({ log, onRenewed }, options);
+
+  // A database that does not answer makes nothing fail, and a thread that has died tells nothing: so it is looked at.
+  const watch = setInterval(() => {
+    const nowNs = process.hrtime.bigint();
+    const renewedNs = heartbeat.renewedNs();
+    for (const { heldSinceNs, stop } of held.values()) {
+      const keptNs = renewedNs > heldSinceNs ? renewedNs : heldSinceNs;
+      if (nowNs - keptNs > leaseNs) lose(stop);
     }
-  };
-
-  const check = () => {
-    again = true;
-    if (renewing !== null) return;
-    renewing = (async () => {
-      while (again && held.size > 0) {
-        again = false;
-        await renew();
-      }
-    })()
-      .catch((error: unknown) => {
-        log.warn({ err: error, runs: held.size }, "could not renew leases");
-      })
-      .finally(() => {
-        renewing = null;
-      });
-  };
-
-  const heartbeat = setInterval(() => {
-    // Looked at here and not where renewing fails: a database that does not answer makes nothing fail.
-    loseExpired();
-    check();
   }, leaseMs / 3);
 
   return {
     hold({ run_id, attempt, cancel_requested }) {
       const stop = new AbortController();
       if (cancel_requested !== null) stop.abort(new RunStopped(cancel_requested));
-      held.set(run_id, { attempt, heldSinceMs: performance.now(), stop });
+      const timeout = setTimeout(
+        () => stop.abort(new RunStopped("timeout", timeoutFailure(timeoutMs))),
+        timeoutMs,
+      );
+      held.set(run_id, { attempt, heldSinceNs: process.hrtime.bigint(), stop, timeout });
+      heartbeat.setHeld(held.size);
       return stop.signal;
     },
-    release: (runId) => void held.delete(runId),
-    check,
+    release(runId) {
+      clearTimeout(held.get(runId)?.timeout);
+      held.delete(runId);
+      heartbeat.setHeld(held.size);
+    },
+    check: heartbeat.check,
     stopAll(reason) {
       for (const { stop } of held.values()) stop.abort(reason);
     },
-    [Symbol.dispose]() {
-      clearInterval(heartbeat);
+    async [Symbol.asyncDispose]() {
+      clearInterval(watch);
+      await heartbeat[Symbol.asyncDispose]();
     },
   };
 }

@@ -3,14 +3,22 @@ import { type ClaimedRun, RunStopped } from "../domain/run.ts";
 import type { Database } from "../persistence/database.ts";
 import { claimRuns } from "../persistence/leases.ts";
 import type { Services } from "../services/bind.ts";
+import type { QueueCounters } from "../services/queue-events.ts";
+import { createGraphLimits } from "./graph-limits.ts";
 import { createLeaseKeeper } from "./lease-keeper.ts";
 
 export interface RunWorkerOptions {
+  /** For the thread that renews leases, which has its own connection. */
+  readonly databaseUrl: string;
   readonly workerId: string;
   /** How many runs to execute at once. */
   readonly slots: number;
+  /** Most runs of a graph to execute at once; a graph that is not in it may have all slots. */
+  readonly maxRunsOfGraph: ReadonlyMap<string, number>;
   /** How long a claim lasts without renewal; renewed at a third of it. */
   readonly leaseMs: number;
+  /** How long one attempt of a run may take before it is stopped. */
+  readonly timeoutMs: number;
   /** How long an idle worker waits before it looks again by itself. */
   readonly pollMs: number;
   /** How long runs may go on after closing has begun, before they are stopped and handed back. */
@@ -20,6 +28,7 @@ export interface RunWorkerOptions {
 interface Deps {
   readonly db: Database;
   readonly services: Pick<Services, "executeRun">;
+  readonly queueCounters: QueueCounters;
   readonly log: Logger;
 }
 
@@ -34,10 +43,14 @@ export interface RunWorker extends AsyncDisposable {
  * Starts claiming and executing runs. Disposing it stops claiming, lets runs finish for a while, and hands
  * the others back to the queue: each stops after its current step, or, once the time is over, at once.
  */
-export function startRunWorker({ db, services, log }: Deps, options: RunWorkerOptions): RunWorker {
-  const { workerId, slots, leaseMs, pollMs, drainMs } = options;
-  const leases = createLeaseKeeper({ db, log }, { workerId, leaseMs });
+export function startRunWorker(
+  { db, services, queueCounters, log }: Deps,
+  options: RunWorkerOptions,
+): RunWorker {
+  const { slots, leaseMs, pollMs, drainMs, workerId } = options;
+  const leases = createLeaseKeeper({ log, onLost: () => queueCounters.count("lease_losses") }, options);
   const active = new Map<string, Promise<void>>();
+  const limits = createGraphLimits(options.maxRunsOfGraph);
   const drain = new AbortController();
   let closing = false;
   let claiming: Promise<void> | null = null;
@@ -55,9 +68,17 @@ export function startRunWorker({ db, services, log }: Deps, options: RunWorkerOp
       runLog.error({ err: error }, "run could not be finished; it is tried again when its lease expires");
     } finally {
       leases.release(run_id);
+      limits.release(run.kwargs.graph_id);
       active.delete(run_id);
       wake();
     }
+  };
+
+  const begin = (run: ClaimedRun) => {
+    limits.take(run.kwargs.graph_id);
+    queueCounters.count("claims");
+    if (run.attempt > 1) queueCounters.count("retries");
+    active.set(run.run_id, execute(run));
   };
 
   const claim = async () => {
@@ -65,8 +86,12 @@ export function startRunWorker({ db, services, log }: Deps, options: RunWorkerOp
       wokenMeanwhile = false;
       const free = slots - active.size;
       if (free <= 0 || closing) return;
-      const runs = await claimRuns(db, { workerId, leaseMs, limit: free });
-      for (const run of runs) active.set(run.run_id, execute(run));
+      const { exceptGraphs, mostAtOnce } = limits.next();
+      const limit = Math.min(free, mostAtOnce);
+      const runs = await claimRuns(db, { workerId, leaseMs, limit, exceptGraphs });
+      for (const run of runs) begin(run);
+      // Where a limit kept it from taking as many as it could, there may be more.
+      if (runs.length === limit && limit < free) wokenMeanwhile = true;
     } while (wokenMeanwhile);
   };
 
@@ -98,7 +123,7 @@ export function startRunWorker({ db, services, log }: Deps, options: RunWorkerOp
       await withTimeout(finished(), drainMs === 0 ? 0 : STEP_MS);
       leases.stopAll(new RunStopped("drain"));
       await finished();
-      leases[Symbol.dispose]();
+      await leases[Symbol.asyncDispose]();
     },
   };
 }

@@ -25,19 +25,25 @@ export interface DatabaseOptions {
   readonly preparesStatements?: boolean;
   /** Told of a connection that broke while nobody was using it. */
   readonly onIdleError: (error: Error) => void;
+  /** After how long a statement counts as failed, and its connection as broken. Never unless given. */
+  readonly queryTimeoutMs?: number;
+  /** After how long a connection that nobody uses is closed; 0 keeps it. 10 seconds unless given. */
+  readonly idleTimeoutMs?: number;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
 export function openDatabase(
   connectionString: string,
-  { max, preparesStatements = true, onIdleError }: DatabaseOptions,
+  { max, preparesStatements = true, onIdleError, queryTimeoutMs, idleTimeoutMs }: DatabaseOptions,
 ): Database {
   const pool = new pg.Pool({
     connectionString,
     max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: "aegra",
+    ...(queryTimeoutMs !== undefined && { query_timeout: queryTimeoutMs }),
+    ...(idleTimeoutMs !== undefined && { idleTimeoutMillis: idleTimeoutMs }),
   });
   // Without listeners, a server restart that cuts a connection would end the whole process. Of one that is in use,
   // the statement it breaks or the next one says so.

@@ -9,6 +9,8 @@ export interface Claim {
   readonly leaseMs: number;
   /** Most runs to take. */
   readonly limit: number;
+  /** Graphs of which no run is to be taken; none unless given. */
+  readonly exceptGraphs?: readonly string[];
 }
 
 /**
@@ -21,7 +23,7 @@ export interface Claim {
  */
 export async function claimRuns(
   db: Queryable,
-  { workerId, leaseMs, limit }: Claim,
+  { workerId, leaseMs, limit, exceptGraphs = [] }: Claim,
 ): Promise<readonly ClaimedRun[]> {
   try {
     const { rows } = await db.query<ClaimedRun>(
@@ -30,6 +32,7 @@ export async function claimRuns(
            from runs waiting
           where status = 'pending'
             and available_at <= now()
+            ${exceptGraphs.length === 0 ? "" : "and graph_id <> all($4)"}
             and not exists (
               select 1 from runs earlier
                where earlier.thread_id = waiting.thread_id
@@ -41,10 +44,11 @@ export async function claimRuns(
             for update skip locked)
        update runs
           set status = 'running', attempt = attempt + 1, claimed_by = $1,
-              lease_expires_at = now() + $2 * interval '1 millisecond', updated_at = now()
+              lease_expires_at = now() + $2 * interval '1 millisecond', updated_at = now(),
+              claimed_at = now()
         where run_id in (select run_id from due)
        returning ${RUN}, attempt, claimed_by as worker_id, delete_thread, cancel_requested`,
-      [workerId, leaseMs, limit],
+      [workerId, leaseMs, limit, ...(exceptGraphs.length === 0 ? [] : [exceptGraphs])],
     );
     return rows;
   } catch (error) {
@@ -53,24 +57,31 @@ export async function claimRuns(
   }
 }
 
+export interface RenewedLease extends Pick<Fence, "run_id" | "attempt"> {
+  /** What was asked of the run; null for nothing. */
+  readonly cancel_requested: CancelAction | null;
+}
+
 /**
- * Renews every lease of a worker at once.
- * @returns the runs it still holds and what was asked of them; a run not among them belongs to someone else
+ * Renews every lease of a worker at once, but not of a run that it has had for longer than `maxAgeMs`.
+ * @returns the runs it still holds; a run not among them belongs to someone else
  */
 export async function renewLeases(
   db: Queryable,
   workerId: string,
-  leaseMs: number,
-): Promise<readonly (Pick<Fence, "run_id" | "attempt"> & { cancel_requested: CancelAction | null })[]> {
-  const { rows } = await db.query({
+  { leaseMs, maxAgeMs }: { readonly leaseMs: number; readonly maxAgeMs: number },
+): Promise<readonly RenewedLease[]> {
+  const { rows } = await db.query<RenewedLease>({
     name: "renew_leases",
     text: `update runs
         set lease_expires_at = now() + $2 * interval '1 millisecond'
       where claimed_by = $1
         and status = 'running'
         and lease_expires_at > now()
+        -- A server that does not know the column has left it empty.
+        and coalesce(claimed_at, now()) > now() - $3 * interval '1 millisecond'
      returning run_id, attempt, cancel_requested`,
-    values: [workerId, leaseMs],
+    values: [workerId, leaseMs, maxAgeMs],
   });
   return rows;
 }
@@ -159,12 +170,15 @@ export interface ExpiredRun {
   readonly crashes: number;
   readonly cancel_requested: CancelAction | null;
   readonly delete_thread: boolean;
+  /** How long its last attempt has gone on; null when the server that began it did not note when. */
+  readonly claimed_for_ms: number | null;
 }
 
 /** Runs whose worker has not renewed its lease in time. */
 export async function listExpiredRuns(db: Queryable, limit: number): Promise<readonly ExpiredRun[]> {
   const { rows } = await db.query<ExpiredRun>(
-    `select run_id, thread_id, crashes, cancel_requested, delete_thread
+    `select run_id, thread_id, crashes, cancel_requested, delete_thread,
+            (extract(epoch from now() - claimed_at) * 1000)::float8 as claimed_for_ms
        from runs
       where status = 'running' and lease_expires_at <= now()
       order by lease_expires_at
@@ -181,7 +195,7 @@ export async function listExpiredRuns(db: Queryable, limit: number): Promise<rea
 export async function releaseExpiredRun(
   tx: Queryable,
   runId: string,
-  status: "pending" | "error" | "interrupted",
+  status: "pending" | "error" | "timeout" | "interrupted",
 ): Promise<boolean> {
   const { rowCount } = await tx.query(
     `update runs

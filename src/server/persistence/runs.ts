@@ -70,6 +70,15 @@ export async function findRun(
   return rows[0] ?? null;
 }
 
+/** Those of the runs that there are, on whatever threads, in no order. */
+export async function listRunsById(db: Queryable, owner: string, runIds: readonly string[]): Promise<Run[]> {
+  const { rows } = await db.query<Run>(
+    `select ${RUN} from runs where run_id = any($2::uuid[]) and owner = $1`,
+    [owner, runIds],
+  );
+  return rows;
+}
+
 /** Runs of a thread, newest first. */
 export async function listRuns(
   db: Queryable,

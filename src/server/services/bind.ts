@@ -4,8 +4,11 @@ import type { Database } from "../persistence/database.ts";
 import { getAssistantSchemas, getAssistantSubgraphs } from "./assistant-schemas.ts";
 import * as assistants from "./assistants.ts";
 import { deleteAssistant } from "./delete-assistant.ts";
+import type { QueueCounters } from "./queue-events.ts";
+import { readQueue } from "./read-queue.ts";
 import { cancelRun, cancelRunAndWait, cancelRuns } from "./runs/cancel-run.ts";
 import { createRun, createRuns } from "./runs/create-run.ts";
+import { createRunsOnce, sweepIdempotencyKeys } from "./runs/create-runs-once.ts";
 import { executeRun } from "./runs/execute-run.ts";
 import type { RequestFeedbackUrls } from "./runs/feedback-urls.ts";
 import { followRun, joinRun, waitForCreatedRun, waitForRun } from "./runs/join-run.ts";
@@ -29,6 +32,9 @@ export interface ServiceDeps {
   readonly engine: Engine;
   readonly wakeUps: WakeUps;
   readonly storeTtl: store.StoreTtl | null;
+  readonly queueCounters: QueueCounters;
+  /** How long an `Idempotency-Key` is remembered. */
+  readonly idempotencyTtlMs: number;
   /** Null without a LangSmith to ask. */
   readonly requestFeedbackUrls: RequestFeedbackUrls | null;
 }
@@ -76,15 +82,18 @@ export function bindServices(deps: ServiceDeps) {
     cancelRuns: bind(cancelRuns),
     createRun: bind(createRun),
     createRuns: bind(createRuns),
+    createRunsOnce: bind(createRunsOnce),
     deleteRun: bind(deleteRun),
     executeRun: bind(executeRun),
     followRun: bind(followRun),
     getRun: bind(getRun),
     joinRun: bind(joinRun),
     listRuns: bind(listRuns),
+    readQueue: bind(readQueue),
     recoverExpiredRuns: bind(recoverExpiredRuns),
     settleWatchedRuns: bind(settleWatchedRuns),
     sweepEphemeralThreads: bind(sweepEphemeralThreads),
+    sweepIdempotencyKeys: bind(sweepIdempotencyKeys),
     waitForCreatedRun: bind(waitForCreatedRun),
     waitForRun: bind(waitForRun),
 

@@ -14,6 +14,7 @@ import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import { describe, expect, test } from "vitest";
 import { createCheckpointer } from "../../../src/server/engine/memory.ts";
 import { copyCheckpoints } from "../../../src/server/persistence/checkpoints.ts";
+import { isDatabaseUnavailable } from "../../../src/server/persistence/database.ts";
 import { sharedDatabase } from "../../support/database.ts";
 
 const database = sharedDatabase();
@@ -52,7 +53,7 @@ const compile = (checkpointer: BaseCheckpointSaver) => builder.compile({ checkpo
 
 const SAVERS = {
   stock: () => compile(new PostgresSaver(database().pool)),
-  ours: () => compile(createCheckpointer(database().pool)),
+  ours: () => compile(createCheckpointer(database().pool, isDatabaseUnavailable)),
 };
 
 type Graph = ReturnType<typeof compile>;
@@ -110,7 +111,7 @@ test("what nodes side by side have added to a channel is read back in the order 
     .addEdge("__start__", "first")
     .addConditionalEdges("first", () => parts.map((part) => new Send("sent", { list: [part] })))
     .addEdge("sent", "last")
-    .compile({ checkpointer: createCheckpointer(database().pool) });
+    .compile({ checkpointer: createCheckpointer(database().pool, isDatabaseUnavailable) });
   const config = { configurable: { thread_id: randomUUID() } };
   const { trail } = await graph.invoke({ list: [] }, config);
   expect(trail).toEqual(parts);

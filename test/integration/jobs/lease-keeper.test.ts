@@ -3,35 +3,60 @@ import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import type { RunStopped } from "../../../src/server/domain/run.ts";
 import { createLeaseKeeper } from "../../../src/server/jobs/lease-keeper.ts";
-import { claimRuns } from "../../../src/server/persistence/leases.ts";
-import { sharedDatabase } from "../../support/database.ts";
+import { openDatabase } from "../../../src/server/persistence/database.ts";
+import { claimRuns, listExpiredRuns } from "../../../src/server/persistence/leases.ts";
+import { requestCancel } from "../../../src/server/persistence/runs.ts";
+import { testDatabaseUrl } from "../../support/database.ts";
 import { givenRun, givenThread } from "../../support/runs.ts";
 
 const LEASE_MS = 1000;
 
-const database = sharedDatabase();
-
-async function holdRun() {
-  const db = database();
+async function holdRun({ timeoutMs = 60_000 } = {}) {
+  const databaseUrl = await testDatabaseUrl();
+  const db = openDatabase(databaseUrl, { max: 3, onIdleError: () => undefined });
+  onTestFinished(db.close);
   await givenRun(db, await givenThread(db));
   const workerId = "keeper";
+  const lost: true[] = [];
+  const keeper = createLeaseKeeper(
+    { log: pino({ level: "silent" }), onLost: () => void lost.push(true) },
+    { databaseUrl, workerId, leaseMs: LEASE_MS, timeoutMs },
+  );
+  onTestFinished(() => keeper[Symbol.asyncDispose]());
   const [run] = await claimRuns(db, { workerId, leaseMs: LEASE_MS, limit: 1 });
   if (run === undefined) throw new Error("there was nothing to claim");
-  const keeper = createLeaseKeeper({ db, log: pino({ level: "silent" }) }, { workerId, leaseMs: LEASE_MS });
-  onTestFinished(() => keeper[Symbol.dispose]());
-  return { db, stop: keeper.hold(run) };
+  return { db, run, keeper, lost, stop: keeper.hold(run) };
 }
 
-test("a lease is kept for several times its length", async () => {
-  const { stop } = await holdRun();
+async function reasonOf(stop: AbortSignal): Promise<string> {
+  if (!stop.aborted) await once(stop, "abort");
+  return (stop.reason as RunStopped).reason;
+}
 
-  await new Promise((resolve) => setTimeout(resolve, 3 * LEASE_MS));
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+test("a lease is kept for several times its length", async () => {
+  const { db, stop } = await holdRun();
+
+  await sleep(3 * LEASE_MS);
 
   expect(stop.aborted).toBe(false);
+  expect(await listExpiredRuns(db, 10)).toEqual([]);
+});
+
+test("a lease is kept while the event loop is blocked, and the run goes on after it", async () => {
+  const { db, stop, lost } = await holdRun();
+
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3 * LEASE_MS);
+
+  expect(await listExpiredRuns(db, 10)).toEqual([]);
+  await sleep(LEASE_MS);
+  expect(stop.aborted).toBe(false);
+  expect(lost).toEqual([]);
 });
 
 test("a run stops when its lease must be over because the database does not answer", async () => {
-  const { db, stop } = await holdRun();
+  const { db, stop, lost } = await holdRun();
   const answers = Promise.withResolvers<void>();
   const locked = db.transaction(async (tx) => {
     await tx.query("lock table runs in access exclusive mode");
@@ -42,7 +67,48 @@ test("a run stops when its lease must be over because the database does not answ
     await locked;
   });
 
-  if (!stop.aborted) await once(stop, "abort");
+  expect(await reasonOf(stop)).toBe("lease_lost");
+  expect(lost).toHaveLength(1);
+});
 
-  expect((stop.reason as RunStopped).reason).toBe("lease_lost");
+test("a run stops when another worker has it", async () => {
+  const { db, stop, run } = await holdRun();
+
+  await db.query("update runs set claimed_by = 'other' where run_id = $1", [run.run_id]);
+
+  expect(await reasonOf(stop)).toBe("lease_lost");
+});
+
+test("a run stops as soon as someone wants it to and the keeper is told to look", async () => {
+  const { db, stop, run, keeper } = await holdRun();
+
+  await requestCancel(db, run.run_id, { action: "rollback", reason: "requested" });
+  keeper.check();
+
+  expect(await reasonOf(stop)).toBe("rollback");
+});
+
+test("a run stops when it has taken too long, and not when it ended before", async () => {
+  const { stop, keeper, run } = await holdRun({ timeoutMs: 200 });
+  expect(await reasonOf(stop)).toBe("timeout");
+  keeper.release(run.run_id);
+
+  const again = keeper.hold(run);
+  keeper.release(run.run_id);
+  await sleep(400);
+  expect(again.aborted).toBe(false);
+});
+
+test("leases are renewed again after the connection broke", async () => {
+  const { db, stop } = await holdRun();
+  await sleep(LEASE_MS / 2);
+
+  await db.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`,
+  );
+  await sleep(2 * LEASE_MS);
+
+  expect(stop.aborted).toBe(false);
+  expect(await listExpiredRuns(db, 10)).toEqual([]);
 });

@@ -182,7 +182,7 @@ test("two claims that wait for each other end without an error, and one of them 
     return { second };
   });
   expect(await second).toEqual([]);
-  expect(idsOf(await renewLeases(db, "w1", 30_000))).toEqual(due.toSorted());
+  expect(idsOf(await renewLeases(db, "w1", { leaseMs: 30_000, maxAgeMs: 30_000 }))).toEqual(due.toSorted());
 });
 
 describe("of many who do the same to a run at once, one gets through:", () => {

@@ -16,6 +16,7 @@ import { sharedDatabase } from "../../support/database.ts";
 import { givenRun, givenThread, OWNER } from "../../support/runs.ts";
 
 const LONG_MS = 60_000;
+const RENEWAL = { leaseMs: LONG_MS, maxAgeMs: LONG_MS };
 
 const database = sharedDatabase();
 
@@ -146,7 +147,7 @@ describe("a worker whose lease was lost", () => {
     [
       "renew",
       async (db, run) =>
-        (await renewLeases(db, run.worker_id, LONG_MS)).some((kept) => kept.attempt === run.attempt),
+        (await renewLeases(db, run.worker_id, RENEWAL)).some((kept) => kept.attempt === run.attempt),
     ],
   ];
 
@@ -183,7 +184,7 @@ describe("a worker whose lease was lost", () => {
     await givenRun(db, await givenThread(db));
     await claimOne(db, "worker", { leaseMs: 1 });
     await sleep(5);
-    expect(await renewLeases(db, "worker", LONG_MS)).toEqual([]);
+    expect(await renewLeases(db, "worker", RENEWAL)).toEqual([]);
   });
 });
 
@@ -194,14 +195,14 @@ describe("renewing", () => {
     const [first, second] = await claim(db, "worker", { limit: 2 });
     const [others] = await claim(db, "other");
     await requestCancel(db, second?.run_id ?? "", { action: "rollback", reason: "requested" });
-    const kept = await renewLeases(db, "worker", LONG_MS);
+    const kept = await renewLeases(db, "worker", RENEWAL);
     expect(
       kept.toSorted((a, b) => (a.run_id === first?.run_id ? -1 : b.run_id === first?.run_id ? 1 : 0)),
     ).toEqual([
       { run_id: first?.run_id, attempt: 1, cancel_requested: null },
       { run_id: second?.run_id, attempt: 1, cancel_requested: "rollback" },
     ]);
-    expect(await renewLeases(db, "other", LONG_MS)).toMatchObject([{ run_id: others?.run_id }]);
+    expect(await renewLeases(db, "other", RENEWAL)).toMatchObject([{ run_id: others?.run_id }]);
   });
 });
 
@@ -214,7 +215,14 @@ describe("a lease that is over", () => {
     await claim(db, "worker");
     await sleep(5);
     expect(await listExpiredRuns(db, 10)).toEqual([
-      { run_id, thread_id, crashes: 0, cancel_requested: null, delete_thread: false },
+      {
+        run_id,
+        thread_id,
+        crashes: 0,
+        cancel_requested: null,
+        delete_thread: false,
+        claimed_for_ms: expect.any(Number),
+      },
     ]);
     const released = await Promise.all([1, 2, 3].map(() => releaseExpiredRun(db, run_id, "pending")));
     expect(released.toSorted()).toEqual([false, false, true]);
@@ -232,6 +240,17 @@ describe("a lease that is over", () => {
     await sleep(5);
     expect([first, second, third].map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
     expect(await listExpiredRuns(db, 10)).toMatchObject([{ crashes: 1 }]);
+  });
+
+  test("is not renewed for a run that has gone on for too long", async () => {
+    const db = database();
+    const { run_id } = await givenRun(db, await givenThread(db));
+    await claimOne(db, "worker");
+    expect(await renewLeases(db, "worker", RENEWAL)).toHaveLength(1);
+
+    await db.query("update runs set claimed_at = now() - interval '2 minutes' where run_id = $1", [run_id]);
+
+    expect(await renewLeases(db, "worker", RENEWAL)).toEqual([]);
   });
 
   test("that was renewed after all is not released", async () => {

@@ -78,7 +78,7 @@ test("the description of a default assistant follows the configuration until som
     work: (client: typeof server.client) => Promise<unknown>,
   ) => {
     const file = path.resolve(import.meta.dirname, "../../fixtures/graphs/steps.ts");
-    const steps = { file, exportName: "graph", description, written: "steps.ts:graph" };
+    const steps = { file, exportName: "graph", description, maxConcurrency: null, written: "steps.ts:graph" };
     const restarted = await startTestServer(databaseUrl, { config: { graphs: { steps } } });
     await work(restarted.client).finally(restarted.close);
   };

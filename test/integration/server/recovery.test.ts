@@ -321,6 +321,25 @@ describe("a server that is stopped in order", () => {
     expect(await rowOf(first.databaseUrl, run_id)).toMatchObject({ status: "success", attempt: 1 });
   });
 
+  test("says that it is not ready, and goes on answering, while its runs come to their end", async () => {
+    const first = await testServer({ graphs: GRAPHS, drainMs: 10_000 });
+    const { gate, thread_id, run_id } = await startSlow(first.client);
+    expect((await fetch(`${first.url}/ready`)).status).toBe(200);
+    const closing = first.close();
+
+    const ready = await fetch(`${first.url}/ready`);
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toEqual({ status: "not_ready", database: true });
+    expect(await first.client.runs.get(thread_id, run_id)).toMatchObject({ status: "running" });
+    const waiting = await first.client.runs.create(thread_id, "steps", { input: say("next") });
+    gate.open();
+    await closing;
+
+    expect(await rowOf(first.databaseUrl, run_id)).toMatchObject({ status: "success" });
+    expect(await rowOf(first.databaseUrl, waiting.run_id)).toMatchObject({ status: "pending", attempt: 0 });
+    await expect(fetch(`${first.url}/ready`)).rejects.toThrow();
+  });
+
   test("lets a run finish its step when the grace is over, and the next server does not repeat it", async () => {
     const first = await testServer({ graphs: GRAPHS, drainMs: 1 });
     const { gate, thread_id, run_id } = await startSlow(first.client);

@@ -43,7 +43,7 @@ test("every key has a meaning", () => {
 test("the configuration files in the documentation are accepted", () => {
   const examples = [...documentation.matchAll(/```json\n([\s\S]*?)```/g)].map(([, json]) => json ?? "");
 
-  expect(examples).toHaveLength(3);
+  expect(examples).toHaveLength(4);
   for (const example of examples) {
     expect(ConfigFile.safeParse(JSON.parse(example)).error).toBeUndefined();
   }

@@ -21,9 +21,11 @@ test("an empty environment gives the defaults", () => {
     jobsPerWorker: 10,
     leaseMs: 30_000,
     maxRetries: 3,
+    runTimeoutMs: 86_400_000,
     shutdownGraceMs: 180_000,
     poolSize: 10,
     preparesStatements: true,
+    idempotencyTtlMs: 86_400_000,
     maxBodyBytes: 20_971_520,
     heartbeatMs: 15_000,
     resumableTtlMs: 120_000,
@@ -47,9 +49,11 @@ test("every variable is read", () => {
     N_JOBS_PER_WORKER: "0",
     LEASE_DURATION_SECONDS: "1.5",
     BG_JOB_MAX_RETRIES: "0",
+    BG_JOB_TIMEOUT_SECS: "60",
     BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS: "0.25",
     LANGGRAPH_POSTGRES_POOL_MAX_SIZE: "2",
     AEGRA_PREPARED_STATEMENTS: "False",
+    AEGRA_IDEMPOTENCY_TTL_SECONDS: "3600",
     HTTP_MAX_REQUEST_BODY_BYTES: "1000",
     AEGRA_SSE_HEARTBEAT_SECONDS: "0.05",
     RESUMABLE_STREAM_TTL_SECONDS: "5",
@@ -71,9 +75,11 @@ test("every variable is read", () => {
     jobsPerWorker: 0,
     leaseMs: 1500,
     maxRetries: 0,
+    runTimeoutMs: 60_000,
     shutdownGraceMs: 250,
     poolSize: 2,
     preparesStatements: false,
+    idempotencyTtlMs: 3_600_000,
     maxBodyBytes: 1000,
     heartbeatMs: 50,
     resumableTtlMs: 5000,
@@ -106,6 +112,7 @@ test("the first name that is not empty wins", () => {
   expect(readEnvironment({ DATABASE_URL: " ", DATABASE_URI: "", POSTGRES_URI: third }).databaseUrl).toBe(
     third,
   );
+  expect(readEnvironment({ WORKER_DRAIN_TIMEOUT: "30.0" }).shutdownGraceMs).toBe(30_000);
   expect(readEnvironment({ PORT: "8000" }).port).toBe(8000);
   expect(readEnvironment({ LOG_JSON: "true" }).logFormat).toBe("json");
   expect(readEnvironment({ LOG_JSON: "false" }).logFormat).toBe("pretty");

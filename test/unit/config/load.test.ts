@@ -36,6 +36,7 @@ describe("what a file means", () => {
           file: join(cwd, "src", "agent.ts"),
           exportName: "graph",
           description: null,
+          maxConcurrency: null,
           written: "./src/agent.ts:graph",
         },
       },
@@ -81,7 +82,7 @@ describe("what a file means", () => {
       "app/aegra.json": {
         $schema: "./node_modules/aegra/aegra.schema.json",
         name: "support-desk",
-        graphs: { "my.agent-1": { path: "../lib/a.js", description: "Answers." } },
+        graphs: { "my.agent-1": { path: "../lib/a.js", description: "Answers.", max_concurrency: 4 } },
         env: ["../.env", "local.env"],
         node_loader: "./loader.mjs",
         http: { cors: { allow_origins: ["https://a.example"], allow_credentials: true, max_age: 0 } },
@@ -96,6 +97,7 @@ describe("what a file means", () => {
       file: join(cwd, "lib", "a.js"),
       exportName: "default",
       description: "Answers.",
+      maxConcurrency: 4,
       written: "../lib/a.js",
     });
     expect(config.envFiles).toEqual([join(cwd, ".env"), join(cwd, "app", "local.env")]);
@@ -245,7 +247,7 @@ describe("keys without effect", () => {
     ],
     [
       { graphs: { agent: { path: "./a.ts", desc: "" } } },
-      "graphs.agent.desc is not a known key; the keys here are path, description",
+      "graphs.agent.desc is not a known key; the keys here are path, description, max_concurrency",
     ],
     [{ cors: {} }, 'cors is not a known key; did you mean "http.cors"?'],
     [{ zzzzzzzz: 1 }, "zzzzzzzz is not a known key; the keys here are $schema, name, graphs, env"],
@@ -275,7 +277,7 @@ describe("keys without effect", () => {
     expect([...config.warnings].sort()).toEqual([
       "auth in langgraph.json has no effect yet: requests are not authenticated.",
       "dockerfile_lines in langgraph.json has no effect yet.",
-      "graphs.agent.colour in langgraph.json is not known and has no effect; the keys here are path, description",
+      "graphs.agent.colour in langgraph.json is not known and has no effect; the keys here are path, description, max_concurrency",
       "http.app in langgraph.json has no effect yet.",
       'nod_loader in langgraph.json is not known and has no effect; did you mean "node_loader"?',
       "node_version in langgraph.json has no effect yet.",

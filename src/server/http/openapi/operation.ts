@@ -75,3 +75,10 @@ export const LAST_EVENT_ID: Header = {
     "Number of the last event that was received; what follows it is sent. `-1`, and nothing at all, means from the beginning.",
   schema: { type: "string" },
 };
+
+export const IDEMPOTENCY_KEY: Header = {
+  name: "Idempotency-Key",
+  description:
+    "1 to 255 characters that the client chooses. The same request with the same key makes no second run, but is answered with the first; another request with it is refused.",
+  schema: { type: "string", maxLength: 255 },
+};

@@ -1,6 +1,7 @@
 import { type Context, Hono } from "hono";
 import { CANCEL_REASONS } from "../../domain/run.ts";
 import type { Services } from "../../services/bind.ts";
+import { createRunOnce } from "../create-run-once.ts";
 import type { Env } from "../env.ts";
 import { contentLocation, type RunResponses, withHeaders } from "../run-responses.ts";
 import { pick } from "../schemas/common.ts";
@@ -24,17 +25,17 @@ export function runRoutes(services: Services, respond: RunResponses) {
   return new Hono<Env>()
     .post("/threads/:thread_id/runs", ...body, async (c) => {
       const request = withHeaders(c, { ...c.req.valid("param"), ...c.req.valid("json") });
-      const run = await services.createRun(c.var.caller, request);
+      const { run } = await createRunOnce(c, services, request);
       c.header("Content-Location", contentLocation(false, run));
       return c.json(run);
     })
     .post("/threads/:thread_id/runs/stream", ...body, valid("query", RunStreamQuery), async (c) => {
       const { on_disconnect, ...request } = withHeaders(c, c.req.valid("json"));
-      const run = await services.createRun(c.var.caller, { ...c.req.valid("param"), ...request });
+      const { run, isNew } = await createRunOnce(c, services, { ...c.req.valid("param"), ...request });
       c.header("Content-Location", contentLocation(false, run));
       return respond.stream(
         c,
-        { ...run, isNew: true },
+        { ...run, isNew },
         {
           after: 0,
           modes: null,
@@ -45,10 +46,10 @@ export function runRoutes(services: Services, respond: RunResponses) {
     })
     .post("/threads/:thread_id/runs/wait", ...body, async (c) => {
       const { on_disconnect, ...request } = withHeaders(c, c.req.valid("json"));
-      const run = await services.createRun(c.var.caller, { ...c.req.valid("param"), ...request });
+      const { run, isNew } = await createRunOnce(c, services, { ...c.req.valid("param"), ...request });
       c.header("Content-Location", contentLocation(false, run));
       const cancelOnDisconnect = on_disconnect === "cancel";
-      return respond.wait(c, { ...run, isNew: true }, { cancelOnDisconnect });
+      return respond.wait(c, { ...run, isNew }, { cancelOnDisconnect });
     })
     .get("/threads/:thread_id/runs", valid("param", ThreadParam), valid("query", RunListQuery), async (c) => {
       const { select, ...page } = c.req.valid("query");

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { CANCEL_REASONS } from "../../domain/run.ts";
 import type { Services } from "../../services/bind.ts";
+import { createRunOnce, createRunsOnce } from "../create-run-once.ts";
 import type { Env } from "../env.ts";
 import { contentLocation, type RunResponses, withHeaders } from "../run-responses.ts";
 import {
@@ -18,13 +19,13 @@ import { lastEventId, valid } from "../validate.ts";
 export function statelessRunRoutes(services: Services, respond: RunResponses) {
   return new Hono<Env>()
     .post("/runs", valid("json", StatelessRunCreate), async (c) => {
-      const run = await services.createRun(c.var.caller, withHeaders(c, c.req.valid("json")));
+      const { run } = await createRunOnce(c, services, withHeaders(c, c.req.valid("json")));
       c.header("Content-Location", contentLocation(true, run));
       return c.json(run);
     })
     .post("/runs/batch", valid("json", RunBatchCreate), async (c) => {
       const requests = c.req.valid("json").map((request) => withHeaders(c, request));
-      return c.json(await services.createRuns(c.var.caller, requests));
+      return c.json(await createRunsOnce(c, services, requests));
     })
     .post("/runs/cancel", valid("query", BulkCancelQuery), valid("json", RunsCancel), async (c) => {
       await services.cancelRuns(c.var.caller, {
@@ -36,11 +37,11 @@ export function statelessRunRoutes(services: Services, respond: RunResponses) {
     })
     .post("/runs/stream", valid("query", RunStreamQuery), valid("json", StatelessRunCreate), async (c) => {
       const { on_disconnect, ...request } = withHeaders(c, c.req.valid("json"));
-      const run = await services.createRun(c.var.caller, request);
+      const { run, isNew } = await createRunOnce(c, services, request);
       c.header("Content-Location", contentLocation(true, run));
       return respond.stream(
         c,
-        { thread_id: null, run_id: run.run_id, isNew: true },
+        { thread_id: null, run_id: run.run_id, isNew },
         {
           after: 0,
           modes: null,
@@ -51,11 +52,11 @@ export function statelessRunRoutes(services: Services, respond: RunResponses) {
     })
     .post("/runs/wait", valid("json", StatelessRunCreate), async (c) => {
       const { on_disconnect, ...request } = withHeaders(c, c.req.valid("json"));
-      const run = await services.createRun(c.var.caller, request);
+      const { run, isNew } = await createRunOnce(c, services, request);
       c.header("Content-Location", contentLocation(true, run));
       return respond.wait(
         c,
-        { thread_id: null, run_id: run.run_id, isNew: true },
+        { thread_id: null, run_id: run.run_id, isNew },
         { cancelOnDisconnect: on_disconnect === "cancel" },
       );
     })

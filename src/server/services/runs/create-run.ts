@@ -27,7 +27,7 @@ import { cancelUnfinishedRun } from "./cancel-run.ts";
 import type { RequestFeedbackUrls } from "./feedback-urls.ts";
 import { namedNodes, toNewRun } from "./new-run.ts";
 
-interface Deps {
+export interface CreateDeps {
   readonly db: Database;
   readonly bus: RunBus;
   readonly engine: Engine;
@@ -61,20 +61,22 @@ export interface RunCreate extends RequestedKwargs {
  *   `conflict` when the thread is busy and the strategy is `reject`, or the run's id is taken,
  *   `validation_error` when the graph failed to load or does not have a node that is named
  */
-export async function createRun(deps: Deps, caller: Caller, request: RunCreate): Promise<Run> {
+export async function createRun(deps: CreateDeps, caller: Caller, request: RunCreate): Promise<Run> {
   const [run] = await createRuns(deps, caller, [request]);
   return run as Run;
 }
 
 /**
  * Queues several runs: all of them, or none.
+ * @param around what else belongs into their transaction; may leave out inserting them
  * @returns them in the order of the requests
  * @throws DomainError as `createRun` does, for the first that cannot be
  */
 export async function createRuns(
-  deps: Deps,
+  deps: CreateDeps,
   caller: Caller,
   requests: readonly RunCreate[],
+  around: AroundInsert = (_tx, insert) => insert(),
 ): Promise<readonly Run[]> {
   const { db, wakeUps } = deps;
   // One after the other: what a batch asks of the database at once stays what a single run asks.
@@ -82,11 +84,13 @@ export async function createRuns(
   for (const request of requests) prepared.push(await prepare(deps, caller, request));
 
   const cancelled: string[] = [];
-  const runs = await db.transaction(async (tx) => {
-    const inserted: Run[] = [];
-    for (const run of prepared) inserted.push(await insert({ ...deps, tx }, caller, run, cancelled));
-    return inserted;
-  });
+  const runs = await db.transaction((tx) =>
+    around(tx, async () => {
+      const inserted: Run[] = [];
+      for (const run of prepared) inserted.push(await insert({ ...deps, tx }, caller, run, cancelled));
+      return inserted;
+    }),
+  );
 
   wakeUps.runsPending();
   if (cancelled.length > 0) {
@@ -96,6 +100,8 @@ export async function createRuns(
   return runs;
 }
 
+type AroundInsert = (tx: Queryable, insert: () => Promise<readonly Run[]>) => Promise<readonly Run[]>;
+
 interface PreparedRun {
   readonly assistant: Assistant;
   readonly configurable: JsonObject;
@@ -104,7 +110,7 @@ interface PreparedRun {
 }
 
 /** Everything that does not need the thread, and so no transaction. */
-async function prepare(deps: Deps, caller: Caller, request: RunCreate): Promise<PreparedRun> {
+async function prepare(deps: CreateDeps, caller: Caller, request: RunCreate): Promise<PreparedRun> {
   const { db, engine, requestFeedbackUrls } = deps;
   if (request.feedback_keys.length > 0 && requestFeedbackUrls === null) {
     throw invalid("feedback_keys", "feedback goes to LangSmith; set LANGSMITH_API_KEY for this server");
@@ -119,7 +125,7 @@ async function prepare(deps: Deps, caller: Caller, request: RunCreate): Promise<
 
 /** @param cancelled gets the runs that were told to stop */
 async function insert(
-  { tx, bus }: Deps & { readonly tx: Queryable },
+  { tx, bus }: CreateDeps & { readonly tx: Queryable },
   caller: Caller,
   { assistant, configurable, request }: PreparedRun,
   cancelled: string[],

@@ -108,7 +108,7 @@ function patience({ abort, drain }: StreamSignals): Patience {
     isOutage: isDatabaseUnavailable,
     isWorthwhile: () =>
       !drain.aborted &&
-      stopReason(abort) !== "lease_lost" &&
+      findStop(abort)?.reason !== "lease_lost" &&
       // A signal tells one reason only: of a run that is cancelled, a lost lease is not heard of.
       performance.now() - startedMs < MAX_PATIENCE_MS,
   };
@@ -136,29 +136,32 @@ async function runGraph({ bus, engine }: Deps, run: ClaimedRun, signals: StreamS
       bus.append(run.run_id, [event]);
     }
     // A run that reached its end before the signal reached it has nothing to be interrupted or handed back.
-    const stopped = stopReason(signals.abort);
-    return { failure: null, stopped: stopped === "interrupt" || stopped === "drain" ? null : stopped };
+    const stopped = findStop(signals.abort)?.reason ?? null;
+    return { failure: null, stopped: stopped !== null && OUTRUN.has(stopped) ? null : stopped };
   } catch (error) {
     if (error instanceof RunDrained) return { failure: null, stopped: "drain" };
     if (error instanceof ResumeRefused) {
       return { failure: toRunFailure(error), stopped: null, isRefused: true };
     }
-    const stopped = stopReason(signals.abort);
-    if (stopped === null && isMemoryUnavailable(error)) {
-      // Nothing that the graph did: it goes on from its last checkpoint. Not at once, for that is for who can.
-      await sleep(OUTAGE_PAUSE_MS);
-      return { failure: null, stopped: stopReason(signals.abort) ?? "drain" };
-    }
-    return { failure: stopped === null ? toFailure(error) : null, stopped };
+    const stop = findStop(signals.abort);
+    if (stop !== null) return { failure: stop.failure, stopped: stop.reason };
+    if (!isMemoryUnavailable(error)) return { failure: toFailure(error), stopped: null };
+    // Nothing that the graph did: it goes on from its last checkpoint. Not at once, for that is for who can.
+    await sleep(OUTAGE_PAUSE_MS);
+    const late = findStop(signals.abort);
+    return { failure: late?.failure ?? null, stopped: late?.reason ?? "drain" };
   }
 }
+
+/** What a run that reached its end in time has escaped. */
+const OUTRUN: ReadonlySet<StopReason> = new Set(["interrupt", "drain", "timeout"]);
 
 /** A graph that cannot be made is refused with an error of the server, whose cause is what clients should see. */
 const toFailure = (error: unknown): RunFailure =>
   toRunFailure(error instanceof DomainError ? (error.cause ?? error) : error);
 
-const stopReason = ({ aborted, reason }: AbortSignal): StopReason | null =>
-  aborted && reason instanceof RunStopped ? reason.reason : null;
+const findStop = ({ aborted, reason }: AbortSignal): RunStopped | null =>
+  aborted && reason instanceof RunStopped ? reason : null;
 
 interface FinalResult extends RunResult {
   /** Null when it could not be read. */
@@ -193,6 +196,7 @@ function toStatuses(
   stopped: StopReason | null,
   state: ThreadState | null,
 ): Pick<FinalResult, "status" | "threadStatus"> {
+  if (stopped === "timeout") return { status: "timeout", threadStatus: "error" };
   if (failure !== null) return { status: "error", threadStatus: "error" };
   const asks = state !== null && state.interrupts.length > 0;
   if (stopped === "interrupt") {

@@ -1,6 +1,6 @@
 import type { RunBus } from "../../bus/run-bus.ts";
 import type { Caller } from "../../domain/caller.ts";
-import { isFinished, type RunEvent, type RunResult, type StreamMode } from "../../domain/run.ts";
+import { hasFailed, isFinished, type RunEvent, type RunResult, type StreamMode } from "../../domain/run.ts";
 import type { Database } from "../../persistence/database.ts";
 import { findThread } from "../../persistence/threads.ts";
 import { tellingDropped } from "./dropped-events.ts";
@@ -128,7 +128,7 @@ async function readFinishedResult(
     status,
     values: thread?.values ?? null,
     interrupts: Object.values(thread?.interrupts ?? {}).flat(),
-    error: status === "error" ? (failure ?? { error: "Error", message: "The run failed" }) : null,
+    error: hasFailed(status) ? (failure ?? { error: "Error", message: "The run failed" }) : null,
   };
 }
 

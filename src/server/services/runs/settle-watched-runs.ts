@@ -1,5 +1,5 @@
 import type { RunBus } from "../../bus/run-bus.ts";
-import type { RunResult } from "../../domain/run.ts";
+import { hasFailed, type RunResult } from "../../domain/run.ts";
 import type { Database } from "../../persistence/database.ts";
 import { type EndedRun, listEndedRuns } from "../../persistence/runs.ts";
 import { toEndEvent } from "./end-event.ts";
@@ -26,12 +26,11 @@ export async function settleWatchedRuns({ db, bus }: Deps): Promise<void> {
 }
 
 function toResult({ status, values, interrupts, error }: EndedRun): RunResult {
-  const failed = status === "error";
   return {
     // A run that was deleted has been stopped by someone.
     status: status ?? "interrupted",
     values,
     interrupts: Object.values(interrupts ?? {}).flat(),
-    error: failed ? (error ?? { error: "Error", message: "The run failed" }) : null,
+    error: hasFailed(status) ? (error ?? { error: "Error", message: "The run failed" }) : null,
   };
 }

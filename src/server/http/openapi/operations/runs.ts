@@ -2,6 +2,7 @@ import {
   type Answer,
   empty,
   events,
+  IDEMPOTENCY_KEY,
   json,
   LAST_EVENT_ID,
   listOf,
@@ -12,6 +13,12 @@ import {
   ref,
 } from "../operation.ts";
 
+/** What every answer that makes a run says. */
+const MADE = {
+  "Content-Location": "Path of the run.",
+  "Idempotency-Replayed": "`true` when an earlier request with the same key has made the run.",
+};
+
 const LOCATIONS = {
   "Content-Location": "Path of the run.",
   Location: "Path of its stream, to go on from after the connection broke.",
@@ -19,24 +26,30 @@ const LOCATIONS = {
 
 const REFUSALS: Readonly<Record<number, Answer>> = {
   404: problem("There is no such thread, assistant, or checkpoint."),
-  409: problem("The thread has an unfinished run and `multitask_strategy` is `reject`, or the id is taken."),
+  409: problem(
+    "The thread has an unfinished run and `multitask_strategy` is `reject`, the id is taken, or the `Idempotency-Key` was used for another request.",
+  ),
 };
 
 /** A thread of its own cannot be missing or busy. */
 const STATELESS_REFUSALS: Readonly<Record<number, Answer>> = {
   404: problem("There is no such assistant."),
-  409: problem("The id that `config.run_id` asks for is taken."),
+  409: problem(
+    "The id that `config.run_id` asks for is taken, or the `Idempotency-Key` was used for another request.",
+  ),
 };
 
 const ACTION = "`interrupt` keeps what the run did, `rollback` undoes and deletes it.";
 
 const STREAM = events("The events of the run, until its end.", LOCATIONS);
+const NEW_STREAM = { ...STREAM, headers: { ...LOCATIONS, ...MADE } };
 const VALUES = json(
   "Values of the state at the end. `__interrupt__` holds what the graph asks, `__error__` why it failed, `__feedback__` where to send feedback.",
   {},
   { "Content-Location": "Path of the run." },
 );
-const RUN = json("The run.", ref("Run"), { "Content-Location": "Path of the run." });
+const NEW_VALUES = { ...VALUES, headers: MADE };
+const RUN = json("The run.", ref("Run"), MADE);
 
 const NAMESPACE =
   "Only events of these parts of the graph: nothing for the graph itself, `a|b` for the subgraph of `b` in that of `a`.";
@@ -60,6 +73,7 @@ export const runOperations: Readonly<Record<string, Operation>> = {
     id: "create_run",
     tag: "Thread Runs",
     summary: "Start a run and return at once",
+    headers: [IDEMPOTENCY_KEY],
     answers: { 200: RUN, ...REFUSALS },
   },
   "POST /threads/:thread_id/runs/stream": {
@@ -67,14 +81,16 @@ export const runOperations: Readonly<Record<string, Operation>> = {
     tag: "Thread Runs",
     summary: "Start a run and stream its events",
     parameters: { namespace: NAMESPACE },
-    answers: { 200: STREAM, ...REFUSALS },
+    headers: [IDEMPOTENCY_KEY],
+    answers: { 200: NEW_STREAM, ...REFUSALS },
   },
   "POST /threads/:thread_id/runs/wait": {
     id: "wait_for_run",
     tag: "Thread Runs",
     summary: "Start a run and wait for its end",
     notes: "White space before the body keeps the connection open meanwhile.",
-    answers: { 200: VALUES, ...REFUSALS },
+    headers: [IDEMPOTENCY_KEY],
+    answers: { 200: NEW_VALUES, ...REFUSALS },
   },
   "GET /threads/:thread_id/runs": {
     id: "list_runs",
@@ -86,7 +102,10 @@ export const runOperations: Readonly<Record<string, Operation>> = {
       status: "Only runs with this status.",
       select: "Only these fields of each run.",
     },
-    answers: { 200: json("The runs.", listOf(ref("Run"))), 404: NO_THREAD },
+    answers: {
+      200: json("The runs.", listOf(ref("Run")), { "Idempotency-Replayed": MADE["Idempotency-Replayed"] }),
+      404: NO_THREAD,
+    },
   },
   "GET /threads/:thread_id/runs/:run_id": {
     id: "get_run",
@@ -134,6 +153,7 @@ export const runOperations: Readonly<Record<string, Operation>> = {
     id: "create_stateless_run",
     tag: "Stateless Runs",
     summary: "Start a run on a thread of its own and return at once",
+    headers: [IDEMPOTENCY_KEY],
     answers: { 200: RUN, ...STATELESS_REFUSALS },
   },
   "POST /runs/stream": {
@@ -141,20 +161,26 @@ export const runOperations: Readonly<Record<string, Operation>> = {
     tag: "Stateless Runs",
     summary: "Start a run on a thread of its own and stream its events",
     parameters: { namespace: NAMESPACE },
-    answers: { 200: STREAM, ...STATELESS_REFUSALS },
+    headers: [IDEMPOTENCY_KEY],
+    answers: { 200: NEW_STREAM, ...STATELESS_REFUSALS },
   },
   "POST /runs/wait": {
     id: "wait_for_stateless_run",
     tag: "Stateless Runs",
     summary: "Start a run on a thread of its own and wait for its end",
-    answers: { 200: VALUES, ...STATELESS_REFUSALS },
+    headers: [IDEMPOTENCY_KEY],
+    answers: { 200: NEW_VALUES, ...STATELESS_REFUSALS },
   },
   "POST /runs/batch": {
     id: "create_stateless_runs",
     tag: "Stateless Runs",
     summary: "Start several runs, each on a thread of its own: all of them or none",
     notes: "The fields of each may also be spelt in camelCase, as the SDK sends them.",
-    answers: { 200: json("The runs.", listOf(ref("Run"))), ...STATELESS_REFUSALS },
+    headers: [IDEMPOTENCY_KEY],
+    answers: {
+      200: json("The runs.", listOf(ref("Run")), { "Idempotency-Replayed": MADE["Idempotency-Replayed"] }),
+      ...STATELESS_REFUSALS,
+    },
   },
   "POST /runs/cancel": {
     id: "cancel_runs",
