@@ -5,10 +5,11 @@ import { createAdaptorServer } from "@hono/node-server";
 import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
 import type { Environment } from "../config/environment.ts";
-import { createMemoryBus } from "./bus/memory-bus.ts";
+import { createSharedBus } from "./bus/shared-bus.ts";
 import { type ClosingStack, createClosingStack } from "./closing-stack.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { GraphEntry } from "./engine/graph-registry.ts";
+import { createEventLog } from "./event-log.ts";
 import { createHttpApp, type HttpDeps } from "./http/app.ts";
 import { repeat } from "./jobs/repeat.ts";
 import { type RunWorker, startRunWorker } from "./jobs/run-worker.ts";
@@ -17,6 +18,7 @@ import { createFeedbackRequests } from "./langsmith-feedback.ts";
 import { type Database, isDatabaseUnavailable, openDatabase } from "./persistence/database.ts";
 import { expireAllLeases } from "./persistence/leases.ts";
 import { openNotifications } from "./persistence/notifications.ts";
+import { pruneRunEvents } from "./persistence/run-events.ts";
 import { bindServices, type Services } from "./services/bind.ts";
 import type { WakeUps } from "./services/wake-ups.ts";
 import { startEngine } from "./start-engine.ts";
@@ -51,6 +53,8 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 const POLL_MS = 1000;
+/** How often whoever watches a run looks for events that another server wrote without being heard. */
+const WATCH_MS = 500;
 const SETTLE_MS = 5000;
 const SWEEP_MS = 60_000;
 
@@ -116,7 +120,10 @@ function connectServices(
   { db, engine }: { readonly db: Database; readonly engine: Engine },
 ) {
   const bus = started.use(
-    createMemoryBus({
+    createSharedBus(createEventLog(db), {
+      pollMs: WATCH_MS,
+      announce: (written) => notifications.send({ kind: "events_written", written }),
+      onError: (error) => log.warn({ err: error }, "the events of runs cannot be read or written"),
       retentionMs: environment.resumableTtlMs,
       maxRunBytes: environment.maxRunEventBytes,
       maxRunningBytes: environment.maxEventBytes,
@@ -152,9 +159,10 @@ function connectServices(
   const notifications = started.use(
     openNotifications(databaseUrl, {
       instanceId: randomUUID(),
-      onNotice: ({ kind }) => {
-        if (kind === "runs_pending") worker?.wake();
-        else if (kind === "cancel_requested") worker?.checkCancels();
+      onNotice: (notice) => {
+        if (notice.kind === "runs_pending") worker?.wake();
+        else if (notice.kind === "cancel_requested") worker?.checkCancels();
+        else if (notice.kind === "events_written") bus.written(notice.written);
         else settle();
       },
       onError: (error) => log.warn({ err: error }, "notification connection lost"),
@@ -200,6 +208,13 @@ function startJobs(
     repeat(() => services.sweepEphemeralThreads({ olderThanMs: SWEEP_MS }), {
       name: "sweep ephemeral threads",
       everyMs: SWEEP_MS,
+      log,
+    }),
+  );
+  started.use(
+    repeat(() => pruneRunEvents(db, environment.resumableTtlMs), {
+      name: "prune run events",
+      everyMs: SWEEP_MS / 2,
       log,
     }),
   );

@@ -81,6 +81,8 @@ async function execute(deps: Deps, run: ClaimedRun, signals: StreamSignals): Pro
   const { failure, stopped } = execution;
   if (stopped === "lease_lost") return "lost";
   if (stopped === "drain") {
+    // Whoever goes on with it must not be heard of before what was streamed here.
+    await deps.bus.flushed();
     if (!(await handBackRun(deps.db, run))) return "lost";
     deps.wakeUps.runsPending();
     return "handed_back";

@@ -1,0 +1,167 @@
+import type { EventLog, RunNews } from "./event-log.ts";
+import type { MemoryBus } from "./memory-bus.ts";
+import { isFirstSeq, type RunEvents } from "./run-bus.ts";
+
+export interface LogMirrorOptions {
+  /** How often to look without having been told to. */
+  readonly pollMs: number;
+  /** Follows a run of an entry that another process wrote. */
+  readonly followRun: (runId: string, options: Parameters<MemoryBus["follow"]>[1]) => RunEvents;
+  /** Told when the log cannot be read, once until it can again. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** What another process has written. */
+export interface Written {
+  readonly runs: readonly string[];
+  readonly threads: readonly string[];
+}
+
+/** Brings into the memory of this process what others write of the runs and threads that are watched here. */
+export interface LogMirror extends Disposable {
+  /** Brings the events of a run from here on, until it is disposed. Without it, only the end is brought. */
+  followRun(runId: string, after: number): Disposable;
+  /** Looks for news of a run soon. */
+  lookAt(runId: string): void;
+  /** Looks for news soon, if some of this is watched here. Null: of everything. */
+  written(written: Written | null): void;
+  /** Brings what is new. @throws what the log throws */
+  look(): Promise<void>;
+  /** Brings everything that is kept of a thread. Without the log, there is only what is in memory. */
+  loadThread(threadId: string): Promise<void>;
+}
+
+/** Entries so old have been seen, or belong to a time when nobody watched the thread. */
+const RECENT_MS = 60_000;
+
+interface Followers {
+  readonly places: Set<{ readonly after: number }>;
+}
+
+export function createLogMirror(log: EventLog, memory: MemoryBus, options: LogMirrorOptions): LogMirror {
+  const { pollMs, followRun, onError } = options;
+  const followed = new Map<string, Followers>();
+  let looking: Promise<void> | null = null;
+  let again = false;
+
+  /** Begins each stream where its first reader is; but not after its end, wherever a client says it is. */
+  const placeNew = async (runIds: readonly string[]) => {
+    const wanted = new Map<string, number>();
+    for (const runId of runIds) {
+      const afters = [...(followed.get(runId)?.places ?? [])].map(({ after }) => after);
+      if (afters.length > 0 && memory.lastSeq(runId) === 0) wanted.set(runId, Math.min(...afters));
+    }
+    const unplaced = [...wanted].filter(([, after]) => after > 0).map(([runId]) => runId);
+    if (unplaced.length === 0) return;
+    for (const [runId, seq] of await log.readLastSeqs(unplaced)) {
+      const isMirrored = memory.isWatched(runId) && memory.lastSeq(runId) === 0;
+      if (isMirrored) memory.place(runId, Math.min(seq, wanted.get(runId) ?? 0));
+    }
+  };
+
+  const bring = ({ run_id, events, isComplete, result }: RunNews) => {
+    // Meanwhile this process may have begun it, or nobody waits any more.
+    if (!memory.isWatched(run_id)) return;
+    const fresh = events.filter(({ seq }) => seq > memory.lastSeq(run_id));
+    const [first] = fresh;
+    if (first !== undefined) {
+      // Whoever needs what is between finds in the log that it is not there.
+      if (first.seq !== memory.lastSeq(run_id) + 1 && !isFirstSeq(first.seq)) {
+        memory.place(run_id, first.seq - 1);
+      }
+      memory.mirror(run_id, fresh);
+    }
+    if (result !== null && isComplete) memory.end(run_id, result);
+    if (!isComplete) again = true;
+  };
+
+  const lookAtRuns = async () => {
+    const watched = memory.watchedRuns();
+    if (watched.length === 0) return;
+    await placeNew(watched);
+    const wanted = watched.map((run_id) => ({
+      run_id,
+      after: followed.has(run_id) ? memory.lastSeq(run_id) : null,
+    }));
+    for (const news of await log.readNews(wanted)) {
+      const asked = wanted.find(({ run_id }) => run_id === news.run_id);
+      // Followed meanwhile: its events are needed before its end.
+      if (asked?.after === null && followed.has(news.run_id)) again = true;
+      else bring(news);
+    }
+  };
+
+  const lookAtThreads = async (thread_ids: readonly string[], recentMs: number | null) => {
+    if (thread_ids.length === 0) return;
+    for (const { thread_id, ...entry } of await log.readThreads({ thread_ids, recentMs })) {
+      memory.mirrorEntry(
+        thread_id,
+        entry.kind === "run_began" ? { ...entry, follow: (it) => followRun(entry.run_id, it) } : entry,
+      );
+    }
+  };
+
+  const lookAll = async () => {
+    do {
+      again = false;
+      await lookAtRuns();
+      await lookAtThreads(memory.watchedThreads(), RECENT_MS);
+    } while (again);
+  };
+
+  const look = async () => {
+    again = true;
+    looking ??= lookAll().finally(() => {
+      looking = null;
+    });
+    await looking;
+  };
+
+  let isAway = false;
+  const lookSoon = () => {
+    look().then(
+      () => {
+        isAway = false;
+      },
+      (error: unknown) => {
+        if (!isAway) onError(error);
+        isAway = true;
+      },
+    );
+  };
+  const poll = setInterval(lookSoon, pollMs).unref();
+
+  return {
+    followRun(runId, after) {
+      const place = { after };
+      const followers = followed.get(runId) ?? { places: new Set() };
+      followers.places.add(place);
+      followed.set(runId, followers);
+      return {
+        [Symbol.dispose]() {
+          followers.places.delete(place);
+          if (followers.places.size === 0) followed.delete(runId);
+        },
+      };
+    },
+
+    lookAt(runId) {
+      if (memory.isWatched(runId)) lookSoon();
+    },
+
+    written(written) {
+      const threads = new Set(memory.watchedThreads());
+      const isWanted =
+        written === null ||
+        written.runs.some(memory.isWatched) ||
+        written.threads.some((id) => threads.has(id));
+      if (isWanted) lookSoon();
+    },
+
+    look,
+
+    loadThread: (threadId) => lookAtThreads([threadId], null).catch(onError),
+
+    [Symbol.dispose]: () => clearInterval(poll),
+  };
+}
