@@ -1,6 +1,7 @@
 import type { EventLog, RunNews } from "./event-log.ts";
+import { gapBefore, upToGap } from "./gaps.ts";
 import type { MemoryBus } from "./memory-bus.ts";
-import { isFirstSeq, type RunEvents } from "./run-bus.ts";
+import type { RunEvents } from "./run-bus.ts";
 
 export interface LogMirrorOptions {
   /** How often to look without having been told to. */
@@ -44,32 +45,33 @@ export function createLogMirror(log: EventLog, memory: MemoryBus, options: LogMi
   let looking: Promise<void> | null = null;
   let again = false;
 
+  /** The lowest number that a reader of a run has begun after. */
+  const firstWanted = (runId: string): number => {
+    const places = [...(followed.get(runId)?.places ?? [])];
+    return places.length === 0 ? 0 : Math.min(...places.map(({ after }) => after));
+  };
+
   /** Begins each stream where its first reader is; but not after its end, wherever a client says it is. */
   const placeNew = async (runIds: readonly string[]) => {
-    const wanted = new Map<string, number>();
-    for (const runId of runIds) {
-      const afters = [...(followed.get(runId)?.places ?? [])].map(({ after }) => after);
-      if (afters.length > 0 && memory.lastSeq(runId) === 0) wanted.set(runId, Math.min(...afters));
-    }
-    const unplaced = [...wanted].filter(([, after]) => after > 0).map(([runId]) => runId);
+    const unplaced = runIds.filter((runId) => firstWanted(runId) > 0 && memory.lastSeq(runId) === 0);
     if (unplaced.length === 0) return;
     for (const [runId, seq] of await log.readLastSeqs(unplaced)) {
       const isMirrored = memory.isWatched(runId) && memory.lastSeq(runId) === 0;
-      if (isMirrored) memory.place(runId, Math.min(seq, wanted.get(runId) ?? 0));
+      if (isMirrored) memory.place(runId, Math.min(seq, firstWanted(runId)));
     }
   };
 
   const bring = ({ run_id, events, isComplete, result }: RunNews) => {
     // Meanwhile this process may have begun it, or nobody waits any more.
     if (!memory.isWatched(run_id)) return;
-    const fresh = events.filter(({ seq }) => seq > memory.lastSeq(run_id));
-    const [first] = fresh;
-    if (first !== undefined) {
-      // Whoever needs what is between finds in the log that it is not there.
-      if (first.seq !== memory.lastSeq(run_id) + 1 && !isFirstSeq(first.seq)) {
-        memory.place(run_id, first.seq - 1);
-      }
-      memory.mirror(run_id, fresh);
+    let fresh = events.filter(({ seq }) => seq > memory.lastSeq(run_id));
+    for (let [first] = fresh; first !== undefined; [first] = fresh) {
+      // Whoever needs what is missing finds in the log that it is not there.
+      const gap = gapBefore(memory.lastSeq(run_id), first);
+      if (gap !== null) memory.place(run_id, gap);
+      const next = upToGap(fresh);
+      memory.mirror(run_id, next);
+      fresh = fresh.slice(next.length);
     }
     if (result !== null && isComplete) memory.end(run_id, result);
     if (!isComplete) again = true;

@@ -136,7 +136,6 @@ export function createLogWriter(log: EventLog, options: LogWriterOptions): LogWr
     async [Symbol.asyncDispose]() {
       await flush();
       closing.abort();
-      await writing;
     },
   };
 }

@@ -1,6 +1,7 @@
 import { RunEventsDropped } from "../domain/events-dropped.ts";
 import type { RunEvent } from "../domain/run.ts";
 import type { EventLog, EventRange } from "./event-log.ts";
+import { gapBefore, upToGap } from "./gaps.ts";
 import { createLogMirror, type Written } from "./log-mirror.ts";
 import { createLogWriter } from "./log-writer.ts";
 import { createMemoryBus, type MemoryBusOptions } from "./memory-bus.ts";
@@ -59,10 +60,10 @@ export function createSharedBus(log: EventLog, options: SharedBusOptions): Share
 
   /** Reads from the log; if it is not there, once more after what this process has yet to write. */
   const readPage = async (range: EventRange): Promise<readonly RunEvent[]> => {
-    const events = await log.read(range);
+    const events = upToGap(await log.read(range));
     if (findGap(range, events) === null) return events;
     await writer.flush();
-    return log.read(range);
+    return upToGap(await log.read(range));
   };
 
   /**
@@ -232,13 +233,10 @@ async function* untilDropped(
   }
 }
 
-/**
- * The last number that is missing at the beginning of what was read; null when none is. Between two attempts there
- * is no event although there are numbers.
- */
+/** The last number that is missing at the beginning of what was read; null when none is. */
 function findGap({ after, upTo }: EventRange, [first]: readonly RunEvent[]): number | null {
-  if (first === undefined) return isFirstSeq(upTo + 1) ? null : upTo;
-  return first.seq === after + 1 || isFirstSeq(first.seq) ? null : first.seq - 1;
+  if (first !== undefined) return gapBefore(after, first);
+  return isFirstSeq(upTo + 1) ? null : upTo;
 }
 
 const withoutFollow = (entry: ThreadEntry) => {

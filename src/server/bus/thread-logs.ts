@@ -21,6 +21,8 @@ interface Reader {
   readonly kinds: readonly ThreadEntryKind[];
   /** After the last entry that it has been told. */
   next: ThreadEntryId;
+  /** What was gone when it asked for the oldest that is kept; null when it named a place. */
+  readonly excused: Dropped | null;
   /** What it has been told, by id: an entry of another process may come after a later one. */
   told: Set<string>;
 }
@@ -127,7 +129,12 @@ export function createThreadLogs(idTag = 0): ThreadLogs {
 
     async *follow(threadId, { from, kinds, signal }) {
       const log = logOf(threadId);
-      const reader: Reader = { kinds, next: from ?? FIRST_ENTRY_ID, told: new Set() };
+      const reader: Reader = {
+        kinds,
+        next: from ?? FIRST_ENTRY_ID,
+        excused: from === null ? log.dropped : null,
+        told: new Set(),
+      };
       const start = reader.next;
       log.readers.add(reader);
       let isAtStart = from === null;
@@ -162,8 +169,9 @@ export function createThreadLogs(idTag = 0): ThreadLogs {
   };
 }
 
-function requireKept({ dropped }: Log, { kinds, next }: Reader): void {
+function requireKept({ dropped }: Log, { kinds, next, excused }: Reader): void {
   for (const kind of kinds) {
+    if (excused?.[kind] === dropped[kind]) continue;
     if (compareEntryIds(next, dropped[kind]) < 0) throw new ThreadEventsDropped({ ...dropped[kind], seq: 0 });
   }
 }
