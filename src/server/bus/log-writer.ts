@@ -17,6 +17,8 @@ export interface LogWriter extends AsyncDisposable {
   /** Goes at once, with all before it: somebody may be waiting. */
   addEnd(end: LoggedEnd): void;
   addEntry(entry: LoggedEntry): void;
+  /** Null while there is room; else what resolves when there is again, or the log turns out to be away. */
+  whenReady(): Promise<void> | null;
   /** Writes at once what waits. Resolves when what had been added is written or given up. Does not fail. */
   flush(): Promise<void>;
 }
@@ -26,6 +28,10 @@ const TICK_MS = 15;
 const MAX_BATCH_EVENTS = 2000;
 const MAX_BATCH_BYTES = 2 * 1024 * 1024;
 const MAX_BACKOFF_MS = 2000;
+/** With so much to be written, whoever adds more should wait. */
+const ENOUGH_BYTES = 8 * 1024 * 1024;
+/** How long to wait for a log that does not answer before it counts as away. */
+const READY_TIMEOUT_MS = 1000;
 /** How long `flush` waits for a log that is away. */
 const FLUSH_TIMEOUT_MS = 5000;
 
@@ -38,6 +44,8 @@ export function createLogWriter(log: EventLog, options: LogWriterOptions): LogWr
   let pendingBytes = 0;
   let writing: Promise<void> | null = null;
   let isHurried = false;
+  let isAway = false;
+  let room: { readonly made: Promise<void>; readonly make: () => void } | null = null;
   let pause: { readonly over: Promise<void>; readonly end: () => void } | null = null;
 
   const isEmpty = () => events.length === 0 && ends.length === 0 && entries.length === 0;
@@ -58,13 +66,41 @@ export function createLogWriter(log: EventLog, options: LogWriterOptions): LogWr
     return batch;
   };
 
+  const makeRoom = () => {
+    room?.make();
+    room = null;
+  };
+
+  const setAway = (value: boolean) => {
+    isAway = value;
+    if (value) makeRoom();
+  };
+
+  /** For a log that is away nobody waits: what it cannot take is dropped in the end. */
+  const whenReady = (): Promise<void> | null => {
+    if (isAway || pendingBytes < ENOUGH_BYTES) return null;
+    if (room === null) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(setAway, READY_TIMEOUT_MS, true);
+      const make = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      room = { made: promise, make };
+    }
+    return room.made;
+  };
+
   /** Tries until it works: later batches wait, so the order stays. */
   const write = async (batch: LogBatch) => {
     for (let failures = 0; ; failures++) {
       try {
         await log.append(batch);
+        setAway(false);
+        if (pendingBytes < ENOUGH_BYTES) makeRoom();
         return onWritten(batch);
       } catch (error) {
+        setAway(true);
         if (failures === 0 || !log.isRetriable(error)) onError(error);
         if (!log.isRetriable(error) || closing.signal.aborted) return;
         const backoffMs = Math.min(100 * 2 ** failures, MAX_BACKOFF_MS);
@@ -79,7 +115,8 @@ export function createLogWriter(log: EventLog, options: LogWriterOptions): LogWr
     while (!isEmpty()) {
       isHurried = false;
       await write(takeBatch());
-      if (isHurried) continue;
+      // With more than a batch there is nothing to wait for.
+      if (isHurried || events.length >= MAX_BATCH_EVENTS || pendingBytes >= MAX_BATCH_BYTES) continue;
       pause = startPause(TICK_MS);
       await pause.over;
       pause = null;
@@ -132,6 +169,7 @@ export function createLogWriter(log: EventLog, options: LogWriterOptions): LogWr
       entries.push(entry);
       start();
     },
+    whenReady,
     flush,
     async [Symbol.asyncDispose]() {
       await flush();

@@ -160,6 +160,7 @@ export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
     threadOf: (runId) => streams.get(runId)?.threadId ?? null,
     attemptOf: (runId) => streams.get(runId)?.attempt ?? null,
 
+    whenReady: () => null,
     flushed: async () => undefined,
 
     release(runId) {

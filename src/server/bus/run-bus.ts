@@ -18,6 +18,12 @@ export interface RunBus extends ThreadBus {
   /** A long stream loses its oldest events for it. */
   append(runId: string, events: readonly NewRunEvent[]): void;
 
+  /**
+   * Tells a process that appends faster than events can be kept when to go on: null at once. What waits to be kept
+   * is bounded by it, and it is never a reader that is waited for.
+   */
+  whenReady(): Promise<void> | null;
+
   /** Gives up writing a stream without its end: somebody else executes the run now, or nobody. */
   release(runId: string): void;
 

@@ -140,6 +140,7 @@ export function createSharedBus(log: EventLog, options: SharedBusOptions): Share
     },
 
     release: memory.release,
+    whenReady: writer.whenReady,
     flushed: writer.flush,
 
     end(runId, result) {

@@ -118,6 +118,8 @@ async function runGraph({ bus, engine }: Deps, run: ClaimedRun, signals: StreamS
   try {
     for await (const event of sharingTime(whileNotAborted(engine.streamGraph(run, signals), signals.abort))) {
       bus.append(run.run_id, [event]);
+      const ready = bus.whenReady();
+      if (ready !== null) await ready;
     }
     // A run that reached its end before the signal reached it has nothing to be interrupted or handed back.
     const stopped = stopReason(signals.abort);
