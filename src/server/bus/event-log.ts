@@ -62,7 +62,7 @@ export interface RunNews {
   /** Whether these are all. */
   readonly isComplete: boolean;
   /** Null while the run goes on. */
-  readonly result: RunResult | null;
+  readonly end: Omit<LoggedEnd, "run_id"> | null;
 }
 
 export interface WantedEntries {

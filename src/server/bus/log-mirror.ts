@@ -61,7 +61,7 @@ export function createLogMirror(log: EventLog, memory: MemoryBus, options: LogMi
     }
   };
 
-  const bring = ({ run_id, events, isComplete, result }: RunNews) => {
+  const bring = ({ run_id, events, isComplete, end }: RunNews) => {
     // Meanwhile this process may have begun it, or nobody waits any more.
     if (!memory.isWatched(run_id)) return;
     let fresh = events.filter(({ seq }) => seq > memory.lastSeq(run_id));
@@ -73,8 +73,11 @@ export function createLogMirror(log: EventLog, memory: MemoryBus, options: LogMi
       memory.mirror(run_id, next);
       fresh = fresh.slice(next.length);
     }
-    if (result !== null && isComplete) memory.end(run_id, result);
     if (!isComplete) again = true;
+    if (end === null || !isComplete) return;
+    // Who only waited brought no events. Whoever follows later must not take that for the whole of the run.
+    if (memory.lastSeq(run_id) < end.last_seq) memory.place(run_id, end.last_seq);
+    memory.end(run_id, end.result);
   };
 
   const lookAtRuns = async () => {
@@ -85,12 +88,7 @@ export function createLogMirror(log: EventLog, memory: MemoryBus, options: LogMi
       run_id,
       after: followed.has(run_id) ? memory.lastSeq(run_id) : null,
     }));
-    for (const news of await log.readNews(wanted)) {
-      const asked = wanted.find(({ run_id }) => run_id === news.run_id);
-      // Followed meanwhile: its events are needed before its end.
-      if (asked?.after === null && followed.has(news.run_id)) again = true;
-      else bring(news);
-    }
+    for (const news of await log.readNews(wanted)) bring(news);
   };
 
   const lookAtThreads = async (thread_ids: readonly string[], recentMs: number | null) => {

@@ -91,21 +91,27 @@ export function createLogWriter(log: EventLog, options: LogWriterOptions): LogWr
     return room.made;
   };
 
-  /** Tries until it works: later batches wait, so the order stays. */
+  /** @returns whether the batch is done with: written, or never to be. */
+  const tryToWrite = async (batch: LogBatch, isFirstTry: boolean): Promise<boolean> => {
+    try {
+      await log.append(batch);
+    } catch (error) {
+      setAway(true);
+      const isGivenUp = !log.isRetriable(error) || closing.signal.aborted;
+      if (isFirstTry || isGivenUp) onError(error);
+      return isGivenUp;
+    }
+    setAway(false);
+    if (pendingBytes < ENOUGH_BYTES) makeRoom();
+    onWritten(batch);
+    return true;
+  };
+
+  /** Later batches wait, so the order stays. */
   const write = async (batch: LogBatch) => {
-    for (let failures = 0; ; failures++) {
-      try {
-        await log.append(batch);
-        setAway(false);
-        if (pendingBytes < ENOUGH_BYTES) makeRoom();
-        return onWritten(batch);
-      } catch (error) {
-        setAway(true);
-        if (failures === 0 || !log.isRetriable(error)) onError(error);
-        if (!log.isRetriable(error) || closing.signal.aborted) return;
-        const backoffMs = Math.min(100 * 2 ** failures, MAX_BACKOFF_MS);
-        await sleep(backoffMs, undefined, { signal: closing.signal }).catch(() => undefined); // a last try
-      }
+    for (let failures = 0; !(await tryToWrite(batch, failures === 0)); failures++) {
+      const backoffMs = Math.min(100 * 2 ** failures, MAX_BACKOFF_MS);
+      await sleep(backoffMs, undefined, { signal: closing.signal }).catch(() => undefined); // a last try
     }
   };
 

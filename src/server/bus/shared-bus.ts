@@ -121,7 +121,11 @@ export function createSharedBus(log: EventLog, options: SharedBusOptions): Share
 
   const settleNow = async (runId: string, found: FoundEnd) => {
     await mirror.look().catch(onError);
-    if (memory.isWatched(runId)) memory.settle(runId, found);
+    const isKnown = memory.lastSeq(runId) > 0;
+    const logged = isKnown ? null : await log.readLastSeqs([runId]).catch(onError);
+    if (!memory.isWatched(runId)) return;
+    if (memory.lastSeq(runId) === 0) memory.place(runId, logged?.get(runId) ?? 0);
+    memory.settle(runId, found);
   };
 
   return {

@@ -91,10 +91,11 @@ export async function readRunNews(
   const { rows } = await db.query<{
     run_id: string;
     result: string | null;
+    last_seq: string | null;
     events: EventRow[] | null;
     found: number;
   }>(
-    `select wanted.run_id, run_ends.result, news.events, news.found
+    `select wanted.run_id, run_ends.result, run_ends.last_seq, news.events, news.found
        from unnest($1::text[], $2::bigint[]) as wanted(run_id, after)
        left join run_ends on run_ends.run_id = wanted.run_id
        left join lateral (
@@ -109,11 +110,11 @@ export async function readRunNews(
       where run_ends.result is not null or news.found > 0`,
     [wanted.map(({ run_id }) => run_id), wanted.map(({ after }) => after), MAX_EVENTS, MAX_NEWS_BYTES],
   );
-  return rows.map(({ run_id, result, events, found }) => ({
+  return rows.map(({ run_id, result, last_seq, events, found }) => ({
     run_id,
     events: (events ?? []).map(toEvent),
     isComplete: found < MAX_EVENTS && (events ?? []).length === found,
-    result: parseResult(result),
+    end: result === null ? null : { result: JSON.parse(result) as RunResult, last_seq: Number(last_seq) },
   }));
 }
 

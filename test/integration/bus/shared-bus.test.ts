@@ -147,6 +147,37 @@ describe("of two processes", () => {
     expect(datasOf(await readBatches(other, runId))).toEqual(["\u0000"]);
   });
 
+  test("a run that was only waited for can be read on the same process afterwards", async () => {
+    const [one, other] = [sharedBus(), sharedBus()];
+    const runId = randomUUID();
+    const waiting = other.waitForEnd(runId, FOREVER);
+    one.begin(begun(runId));
+    one.append(runId, [1, 2, 3].map(event));
+    one.end(runId, SUCCESS);
+    expect(await waiting).toEqual(SUCCESS);
+    expect(datasOf(await readBatches(other, runId))).toEqual([1, 2, 3]);
+    expect(datasOf(await readBatches(other, runId, { after: 2 }))).toEqual([3]);
+  });
+
+  test("an end that rows tell comes after the events there are, and never before the one that is told", async () => {
+    const [one, other] = [sharedBus(), sharedBus()];
+    const [died, ended] = [randomUUID(), randomUUID()];
+    for (const runId of [died, ended]) {
+      one.begin(begun(runId));
+      one.append(runId, [1, 2].map(event));
+    }
+    await one.flushed();
+    const waiting = [died, ended].map((runId) => other.waitForEnd(runId, FOREVER));
+    const found = { end: event("found"), result: { ...SUCCESS, values: null }, mayBeTold: true };
+    for (const runId of [died, ended]) other.settle(runId, found);
+    await pause();
+    one.append(ended, [event("told")]);
+    one.end(ended, SUCCESS);
+    expect(await Promise.all(waiting)).toEqual([found.result, SUCCESS]);
+    expect(datasOf(await readBatches(other, died))).toEqual([1, 2, "found"]);
+    expect(datasOf(await readBatches(other, ended))).toEqual([1, 2, "told"]);
+  });
+
   test("one goes on with a run of the other, and a reader anywhere gets both attempts", async () => {
     const [one, other, third] = [sharedBus(), sharedBus(), sharedBus()];
     const runId = randomUUID();
