@@ -44,6 +44,18 @@ export type Pause = () => Promise<void>;
 export function describeRunBus(name: string, create: () => RunBus, pause: Pause = settle): void {
   describe(name, () => {
     describeReading(create, pause);
+    describeAttempts(create);
+    describeDropping(create, pause);
+    describeEnding(create, pause);
+    describeWatching(create, pause);
+    describeOwnRuns(create, pause);
+  });
+}
+
+/** What holds of a bus that is written in one process and read in another. */
+export function describeSplitBus(name: string, create: () => RunBus, pause: Pause = settle): void {
+  describe(name, () => {
+    describeReading(create, pause);
     describeDropping(create, pause);
     describeEnding(create, pause);
     describeWatching(create, pause);
@@ -160,7 +172,9 @@ function describeReading(create: () => RunBus, pause: Pause): void {
     expect(dataOf([events])).toEqual(["first", "second"]);
     expect(events[1]?.seq).toBeGreaterThan(events[0]?.seq ?? Number.POSITIVE_INFINITY);
   });
+}
 
+function describeAttempts(create: () => RunBus): void {
   test("a reader with the number of an earlier attempt gets the whole of the later one from a bus that knows only that", async () => {
     const [elsewhere, here] = [create(), create()];
     const runId = randomUUID();
@@ -341,6 +355,16 @@ function describeWatching(create: () => RunBus, pause: Pause): void {
     expect(bus.watchedRuns()).toEqual([]);
   });
 
+  test("a run that is unknown or goes on has no result", async () => {
+    const bus = create();
+    const runId = randomUUID();
+    expect(await bus.findResult(runId)).toBeNull();
+    bus.begin(begun(runId, 1));
+    expect(await bus.findResult(runId)).toBeNull();
+  });
+}
+
+function describeOwnRuns(create: () => RunBus, pause: Pause): void {
   test("a run that this process executes is not among those whose end has to come from elsewhere", async () => {
     const bus = create();
     const runId = randomUUID();
@@ -356,13 +380,5 @@ function describeWatching(create: () => RunBus, pause: Pause): void {
     bus.release(runId);
     expect(await waiting).toEqual(SUCCESS);
     expect(bus.isWatched(runId)).toBe(false);
-  });
-
-  test("a run that is unknown or goes on has no result", async () => {
-    const bus = create();
-    const runId = randomUUID();
-    expect(await bus.findResult(runId)).toBeNull();
-    bus.begin(begun(runId, 1));
-    expect(await bus.findResult(runId)).toBeNull();
   });
 }

@@ -97,6 +97,7 @@ export function createLogMirror(log: EventLog, memory: MemoryBus, options: LogMi
       memory.mirrorEntry(
         thread_id,
         entry.kind === "run_began" ? { ...entry, follow: (it) => followRun(entry.run_id, it) } : entry,
+        recentMs !== null,
       );
     }
   };

@@ -37,7 +37,7 @@ export interface MemoryBus extends RunBus, Disposable {
   /** The thread of a run that this process has begun; null when it has not, or it is forgotten. */
   threadOf(runId: string): string | null;
   /** Adds what happened on a thread in another process, unless it is there. */
-  mirrorEntry(threadId: string, entry: ThreadEntry): void;
+  mirrorEntry(threadId: string, entry: ThreadEntry, isNew: boolean): void;
   /** What is known of a thread, in order. */
   findEntries(threadId: string): readonly ThreadEntry[];
 }
@@ -206,8 +206,8 @@ export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
       });
     },
 
-    mirrorEntry(threadId, entry) {
-      if (!logs.mirror(threadId, entry)) return;
+    mirrorEntry(threadId, entry, isNew) {
+      if (!logs.mirror(threadId, entry, isNew)) return;
       const kind = entry.kind === "state_updated" ? "state" : "runs";
       const isInUse = () => logs.isAwaited(threadId, entry.id, kind);
       retention.keep({
@@ -227,7 +227,7 @@ export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
       const began = logs.find(threadId).findLast((entry): entry is RunBegan => entry.kind === "run_began");
       const stream = began === undefined ? undefined : streams.get(began.run_id);
       const goesOn = began !== undefined && stream !== undefined && stream.result === null;
-      return { id: logs.nextId(), run: goesOn ? { began, seq: stream.buffer.lastSeq } : null };
+      return { id: logs.idAfterAll(threadId), run: goesOn ? { began, seq: stream.buffer.lastSeq } : null };
     },
 
     followThread: logs.follow,

@@ -23,6 +23,8 @@ interface Reader {
   next: ThreadEntryId;
   /** What was gone when it asked for the oldest that is kept; null when it named a place. */
   readonly excused: Dropped | null;
+  /** Entries from before where it began that have come since. */
+  readonly late: Set<ThreadEntry>;
   /** What it has been told, by id: an entry of another process may come after a later one. */
   told: Set<string>;
 }
@@ -32,8 +34,14 @@ export interface ThreadLogs {
   /** An id above all before. */
   nextId(): ThreadEntryId;
   add(threadId: string, entry: ThreadEntry): void;
-  /** Adds an entry of another process at its place. @returns false when it is there, or was dropped */
-  mirror(threadId: string, entry: ThreadEntry): boolean;
+  /** An id after everything that is known of a thread, and before everything that will be. */
+  idAfterAll(threadId: string): ThreadEntryId;
+  /**
+   * Adds an entry of another process at its place. One that has just happened is told to everyone who follows,
+   * even if the clock of that process says that it is from before.
+   * @returns false when it is there, or was dropped
+   */
+  mirror(threadId: string, entry: ThreadEntry, isNew: boolean): boolean;
   /** Forgets an entry that can be mirrored again. */
   unload(threadId: string, entry: ThreadEntry): void;
   /** Forgets entries. Whoever needs one of them is told. */
@@ -87,7 +95,15 @@ export function createThreadLogs(idTag = 0): ThreadLogs {
       log.bell.ring();
     },
 
-    mirror(threadId, entry) {
+    idAfterAll(threadId) {
+      const log = logs.get(threadId);
+      const { runs, state } = log?.dropped ?? remembered.get(threadId) ?? droppedAnywhere;
+      const ids = [runs, state, ...(log?.entries ?? []).map(({ id }) => id)];
+      const { ms, n } = ids.reduce((one, other) => (compareEntryIds(one, other) > 0 ? one : other));
+      return { ms, n: n + 1 };
+    },
+
+    mirror(threadId, entry, isNew) {
       const log = logOf(threadId);
       const isKnown = log.entries.some(({ id }) => compareEntryIds(id, entry.id) === 0);
       if (isKnown || compareEntryIds(entry.id, log.dropped[kindOf(entry)]) <= 0) {
@@ -96,6 +112,7 @@ export function createThreadLogs(idTag = 0): ThreadLogs {
       }
       const index = log.entries.findIndex(({ id }) => compareEntryIds(id, entry.id) > 0);
       log.entries.splice(index === -1 ? log.entries.length : index, 0, entry);
+      if (isNew) for (const { late } of log.readers) late.add(entry);
       // What happens here from now on is later, whatever the clocks say.
       if (compareEntryIds(lastId, entry.id) < 0) lastId = entry.id;
       log.bell.ring();
@@ -107,6 +124,7 @@ export function createThreadLogs(idTag = 0): ThreadLogs {
       const index = log?.entries.indexOf(entry) ?? -1;
       if (log === undefined || index === -1) return;
       log.entries.splice(index, 1);
+      for (const { late } of log.readers) late.delete(entry);
       forgetIfUnused(threadId, log);
     },
 
@@ -133,6 +151,7 @@ export function createThreadLogs(idTag = 0): ThreadLogs {
         kinds,
         next: from ?? FIRST_ENTRY_ID,
         excused: from === null ? log.dropped : null,
+        late: new Set(),
         told: new Set(),
       };
       const start = reader.next;
@@ -176,16 +195,17 @@ function requireKept({ dropped }: Log, { kinds, next, excused }: Reader): void {
   }
 }
 
-const findFrom = ({ entries }: Log, start: ThreadEntryId, { kinds, told }: Reader): ThreadEntry | undefined =>
-  entries.find(
-    (entry) =>
-      compareEntryIds(entry.id, start) >= 0 && kinds.includes(kindOf(entry)) && !told.has(keyOf(entry)),
-  );
+function findFrom({ entries }: Log, start: ThreadEntryId, reader: Reader): ThreadEntry | undefined {
+  const { kinds, told, late } = reader;
+  const isDue = (entry: ThreadEntry) => compareEntryIds(entry.id, start) >= 0 || late.has(entry);
+  return entries.find((entry) => isDue(entry) && kinds.includes(kindOf(entry)) && !told.has(keyOf(entry)));
+}
 
 function remember({ entries }: Log, reader: Reader, entry: ThreadEntry): void {
   const after = { ms: entry.id.ms, n: entry.id.n + 1 };
   if (compareEntryIds(after, reader.next) > 0) reader.next = after;
   reader.told.add(keyOf(entry));
+  reader.late.delete(entry);
   if (reader.told.size <= 2 * entries.length + FORGOTTEN_AT) return;
   const { told } = reader;
   reader.told = new Set(entries.map(keyOf).filter((key) => told.has(key)));

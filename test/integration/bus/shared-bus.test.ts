@@ -10,6 +10,7 @@ import { pruneRunEvents } from "../../../src/server/persistence/run-events.ts";
 import {
   begun,
   describeRunBus,
+  describeSplitBus,
   event,
   KEPT_BYTES,
   readBatches,
@@ -72,11 +73,17 @@ function twoBuses(): RunBus {
     end: writer.end,
     publishState: writer.publishState,
     flushed: writer.flushed,
+    async findLatest(threadId) {
+      await writer.flushed();
+      return reader.findLatest(threadId);
+    },
   };
 }
 
 describeRunBus("the shared bus", () => sharedBus(), pause);
 describeThreadBus("the shared bus", () => sharedBus(), pause);
+describeSplitBus("two shared buses", twoBuses, pause);
+describeThreadBus("two shared buses", twoBuses, pause);
 
 const datasOf = (batches: readonly (readonly { readonly data: string }[])[]) =>
   batches.flat().map(({ data }) => JSON.parse(data) as unknown);
