@@ -5,10 +5,11 @@ import { createAdaptorServer } from "@hono/node-server";
 import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
 import type { Environment } from "../config/environment.ts";
-import { createMemoryBus } from "./bus/memory-bus.ts";
+import { createSharedBus } from "./bus/shared-bus.ts";
 import { type ClosingStack, createClosingStack } from "./closing-stack.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { GraphEntry } from "./engine/graph-registry.ts";
+import { createEventLog } from "./event-log.ts";
 import { createHttpApp, type HttpDeps } from "./http/app.ts";
 import { createProbeApp } from "./http/probe-app.ts";
 import { repeat } from "./jobs/repeat.ts";
@@ -18,6 +19,7 @@ import { createFeedbackRequests } from "./langsmith-feedback.ts";
 import { type Database, isDatabaseUnavailable, openDatabase } from "./persistence/database.ts";
 import { expireAllLeases } from "./persistence/leases.ts";
 import { openNotifications } from "./persistence/notifications.ts";
+import { pruneRunEvents } from "./persistence/run-events.ts";
 import { bindServices, type Services } from "./services/bind.ts";
 import { createQueueCounters, type QueueCounters } from "./services/queue-events.ts";
 import type { WakeUps } from "./services/wake-ups.ts";
@@ -58,6 +60,8 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 const POLL_MS = 1000;
+/** How often whoever watches a run looks for events that another server wrote without being heard. */
+const WATCH_MS = 500;
 const SETTLE_MS = 5000;
 const SWEEP_MS = 60_000;
 
@@ -123,7 +127,10 @@ function connectServices(
   { db, engine }: { readonly db: Database; readonly engine: Engine },
 ) {
   const bus = started.use(
-    createMemoryBus({
+    createSharedBus(createEventLog(db), {
+      pollMs: WATCH_MS,
+      announce: (written) => notifications.send({ kind: "events_written", written }),
+      onError: (error) => log.warn({ err: error }, "the events of runs cannot be read or written"),
       retentionMs: environment.resumableTtlMs,
       maxRunBytes: environment.maxRunEventBytes,
       maxRunningBytes: environment.maxEventBytes,
@@ -162,9 +169,10 @@ function connectServices(
   const notifications = started.use(
     openNotifications(databaseUrl, {
       instanceId: randomUUID(),
-      onNotice: ({ kind }) => {
-        if (kind === "runs_pending") worker?.wake();
-        else if (kind === "cancel_requested") worker?.checkCancels();
+      onNotice: (notice) => {
+        if (notice.kind === "runs_pending") worker?.wake();
+        else if (notice.kind === "cancel_requested") worker?.checkCancels();
+        else if (notice.kind === "events_written") bus.written(notice.written);
         else settle();
       },
       onError: (error) => log.warn({ err: error }, "notification connection lost"),
@@ -229,7 +237,7 @@ const maxRunsOfGraph = ({ graphs }: Config): ReadonlyMap<string, number> =>
 
 function startJobs(started: ClosingStack, options: ServerOptions, parts: WorkerParts): RunWorker | null {
   const { environment, log } = options;
-  const { services } = parts;
+  const { db, services } = parts;
   const worker = startWorker(started, options, parts);
   started.use(repeat(services.settleWatchedRuns, { name: "settle watched runs", everyMs: SETTLE_MS, log }));
   started.use(
@@ -239,6 +247,13 @@ function startJobs(started: ClosingStack, options: ServerOptions, parts: WorkerP
     repeat(() => services.sweepEphemeralThreads({ olderThanMs: SWEEP_MS }), {
       name: "sweep ephemeral threads",
       everyMs: SWEEP_MS,
+      log,
+    }),
+  );
+  started.use(
+    repeat(() => pruneRunEvents(db, environment.resumableTtlMs), {
+      name: "prune run events",
+      everyMs: SWEEP_MS / 2,
       log,
     }),
   );

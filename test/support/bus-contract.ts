@@ -37,25 +37,40 @@ export async function settle(): Promise<void> {
 /** So much of one run has to fit into the bus that `create` makes for the contract, and twice as much must not. */
 export const KEPT_BYTES = 2 ** 20;
 
+/** Lets everything happen that is due now. */
+export type Pause = () => Promise<void>;
+
 /** Every RunBus must pass this, and `describeThreadBus`. Call it once per implementation. */
-export function describeRunBus(name: string, create: () => RunBus): void {
+export function describeRunBus(name: string, create: () => RunBus, pause: Pause = settle): void {
   describe(name, () => {
-    describeReading(create);
-    describeDropping(create);
-    describeEnding(create);
-    describeWatching(create);
+    describeReading(create, pause);
+    describeAttempts(create);
+    describeDropping(create, pause);
+    describeEnding(create, pause);
+    describeWatching(create, pause);
+    describeOwnRuns(create, pause);
   });
 }
 
-function describeReading(create: () => RunBus): void {
+/** What holds of a bus that is written in one process and read in another. */
+export function describeSplitBus(name: string, create: () => RunBus, pause: Pause = settle): void {
+  describe(name, () => {
+    describeReading(create, pause);
+    describeDropping(create, pause);
+    describeEnding(create, pause);
+    describeWatching(create, pause);
+  });
+}
+
+function describeReading(create: () => RunBus, pause: Pause): void {
   test("a late reader gets the events that were, then the live ones, in order and with rising numbers", async () => {
     const bus = create();
     const runId = randomUUID();
     bus.append(runId, [event(1), event(2)]);
     const reading = readBatches(bus, runId);
-    await settle();
+    await pause();
     bus.append(runId, [event(3)]);
-    await settle();
+    await pause();
     bus.append(runId, [event(4)]);
     bus.end(runId, SUCCESS);
 
@@ -70,7 +85,7 @@ function describeReading(create: () => RunBus): void {
     const bus = create();
     const runId = randomUUID();
     const reading = readBatches(bus, runId);
-    await settle();
+    await pause();
     bus.begin(begun(runId, 1));
     bus.append(runId, [event(1)]);
     bus.end(runId, SUCCESS);
@@ -99,7 +114,7 @@ function describeReading(create: () => RunBus): void {
     await first.return();
     bus.append(runId, [event(3)]);
     const reading = readBatches(bus, runId, { after: seen.at(-1)?.seq ?? -1 });
-    await settle();
+    await pause();
     bus.append(runId, [event(4)]);
     bus.end(runId, SUCCESS);
     expect([...seen.map(({ data }) => Number(data)), ...dataOf(await reading)]).toEqual([1, 2, 3, 4]);
@@ -109,11 +124,11 @@ function describeReading(create: () => RunBus): void {
     const bus = create();
     const runId = randomUUID();
     const reading = readBatches(bus, runId);
-    await settle();
+    await pause();
     for (let count = 0; count < 10; count++) bus.append(runId, [event(count)]);
-    await settle();
+    await pause();
     for (let count = 0; count < 5; count++) bus.append(runId, [event(count)]);
-    await settle();
+    await pause();
     bus.end(runId, SUCCESS);
     expect((await reading).map((batch) => batch.length)).toEqual([10, 5]);
   });
@@ -127,7 +142,7 @@ function describeReading(create: () => RunBus): void {
     const reading = readBatches(bus, runId);
     for (const data of [2, 3]) {
       bus.append(runId, [event(data)]);
-      await settle();
+      await pause();
     }
     bus.end(runId, SUCCESS);
 
@@ -157,7 +172,9 @@ function describeReading(create: () => RunBus): void {
     expect(dataOf([events])).toEqual(["first", "second"]);
     expect(events[1]?.seq).toBeGreaterThan(events[0]?.seq ?? Number.POSITIVE_INFINITY);
   });
+}
 
+function describeAttempts(create: () => RunBus): void {
   test("a reader with the number of an earlier attempt gets the whole of the later one from a bus that knows only that", async () => {
     const [elsewhere, here] = [create(), create()];
     const runId = randomUUID();
@@ -181,7 +198,7 @@ const LARGE = "x".repeat(KEPT_BYTES / 16);
 /** Far more than is kept. */
 const tooMany = () => Array.from({ length: 64 }, (_, index) => event(`${index} ${LARGE}`));
 
-function describeDropping(create: () => RunBus): void {
+function describeDropping(create: () => RunBus, pause: Pause): void {
   test("a reader that keeps pace gets everything of a run that tells more than is kept", async () => {
     const bus = create();
     const runId = randomUUID();
@@ -190,49 +207,10 @@ function describeDropping(create: () => RunBus): void {
     const all = tooMany();
     for (const one of all) {
       bus.append(runId, [one]);
-      await settle();
+      await pause();
     }
     bus.end(runId, SUCCESS);
     expect((await reading).flat().map(({ data }) => data)).toEqual(all.map(({ data }) => data));
-  });
-
-  test.each(["goes on", "has ended"])(
-    "one that comes too late for the beginning of a run that %s is told so, and from which place it can read",
-    async (how) => {
-      const bus = create();
-      const runId = randomUUID();
-      bus.begin(begun(runId));
-      const all = tooMany();
-      bus.append(runId, all);
-      if (how === "has ended") bus.end(runId, SUCCESS);
-
-      const upTo = await droppedUpTo(readBatches(bus, runId));
-      const reading = readBatches(bus, runId, { after: upTo });
-      const oldest = readBatches(bus, runId, { after: null });
-      await settle();
-      bus.end(runId, SUCCESS);
-      const rest = (await reading).flat();
-      expect(rest.length).toBeGreaterThanOrEqual(8);
-      expect(rest.map(({ data }) => data)).toEqual(all.slice(-rest.length).map(({ data }) => data));
-      expect(rest[0]?.seq).toBe(upTo + 1);
-      expect((await oldest).flat()).toEqual(rest);
-    },
-  );
-
-  test("one that does not read on is told what it has missed, and the run did not wait for it", async () => {
-    const bus = create();
-    const runId = randomUUID();
-    bus.begin(begun(runId));
-    bus.append(runId, [event("seen")]);
-    const slow = bus.follow(runId, { after: 0, signal: FOREVER });
-    const seen = (await slow.next()).value ?? [];
-    for (const one of tooMany()) {
-      bus.append(runId, [one]);
-      await settle();
-    }
-    bus.end(runId, SUCCESS);
-    expect(dataOf([seen])).toEqual(["seen"]);
-    await expect(slow.next()).rejects.toBeInstanceOf(RunEventsDropped);
   });
 
   test("much that is ready together comes in several batches, in order", async () => {
@@ -247,6 +225,50 @@ function describeDropping(create: () => RunBus): void {
   });
 }
 
+/** What holds of a bus that keeps no more than `KEPT_BYTES` of a run anywhere. */
+export function describeForgetfulBus(name: string, create: () => RunBus, pause: Pause = settle): void {
+  describe(`${name}, of more than it keeps`, () => {
+    test.each(["goes on", "has ended"])(
+      "one that comes too late for the beginning of a run that %s is told so, and from which place it can read",
+      async (how) => {
+        const bus = create();
+        const runId = randomUUID();
+        bus.begin(begun(runId));
+        const all = tooMany();
+        bus.append(runId, all);
+        if (how === "has ended") bus.end(runId, SUCCESS);
+
+        const upTo = await droppedUpTo(readBatches(bus, runId));
+        const reading = readBatches(bus, runId, { after: upTo });
+        const oldest = readBatches(bus, runId, { after: null });
+        await pause();
+        bus.end(runId, SUCCESS);
+        const rest = (await reading).flat();
+        expect(rest.length).toBeGreaterThanOrEqual(8);
+        expect(rest.map(({ data }) => data)).toEqual(all.slice(-rest.length).map(({ data }) => data));
+        expect(rest[0]?.seq).toBe(upTo + 1);
+        expect((await oldest).flat()).toEqual(rest);
+      },
+    );
+
+    test("one that does not read on is told what it has missed, and the run did not wait for it", async () => {
+      const bus = create();
+      const runId = randomUUID();
+      bus.begin(begun(runId));
+      bus.append(runId, [event("seen")]);
+      const slow = bus.follow(runId, { after: 0, signal: FOREVER });
+      const seen = (await slow.next()).value ?? [];
+      for (const one of tooMany()) {
+        bus.append(runId, [one]);
+        await pause();
+      }
+      bus.end(runId, SUCCESS);
+      expect(dataOf([seen])).toEqual(["seen"]);
+      await expect(slow.next()).rejects.toBeInstanceOf(RunEventsDropped);
+    });
+  });
+}
+
 /** The number up to which a reader was told that events are gone. */
 async function droppedUpTo(reading: Promise<unknown>): Promise<number> {
   const error = await reading.then(
@@ -257,7 +279,7 @@ async function droppedUpTo(reading: Promise<unknown>): Promise<number> {
   return error.upTo;
 }
 
-function describeEnding(create: () => RunBus): void {
+function describeEnding(create: () => RunBus, pause: Pause): void {
   test("the first end counts: a second one and later events change nothing", async () => {
     const bus = create();
     const runId = randomUUID();
@@ -267,7 +289,7 @@ function describeEnding(create: () => RunBus): void {
     bus.append(runId, [event(2)]);
 
     expect(dataOf(await readBatches(bus, runId))).toEqual([1]);
-    expect(bus.findResult(runId)).toEqual(SUCCESS);
+    expect(await bus.findResult(runId)).toEqual(SUCCESS);
     expect(await bus.waitForEnd(runId, FOREVER)).toEqual(SUCCESS);
   });
 
@@ -275,9 +297,9 @@ function describeEnding(create: () => RunBus): void {
     const bus = create();
     const runId = randomUUID();
     const waiting = [bus.waitForEnd(runId, FOREVER), bus.waitForEnd(runId, FOREVER)];
-    await settle();
+    await pause();
     bus.append(runId, [event(1)]);
-    await settle();
+    await pause();
     bus.end(runId, SUCCESS);
     expect(await Promise.all([...waiting, bus.waitForEnd(runId, FOREVER)])).toEqual([
       SUCCESS,
@@ -292,9 +314,9 @@ function describeEnding(create: () => RunBus): void {
     const leaving = new AbortController();
     const left = readBatches(bus, runId, { signal: leaving.signal });
     const staying = readBatches(bus, runId);
-    await settle();
+    await pause();
     bus.append(runId, [event(1)]);
-    await settle();
+    await pause();
     leaving.abort();
     expect(dataOf(await left)).toEqual([1]);
 
@@ -307,7 +329,7 @@ function describeEnding(create: () => RunBus): void {
     const bus = create();
     const leaving = new AbortController();
     const left = bus.waitForEnd(randomUUID(), leaving.signal);
-    await settle();
+    await pause();
     leaving.abort();
     expect(await left).toBeNull();
     expect(await bus.waitForEnd(randomUUID(), leaving.signal)).toBeNull();
@@ -315,7 +337,7 @@ function describeEnding(create: () => RunBus): void {
   });
 }
 
-function describeWatching(create: () => RunBus): void {
+function describeWatching(create: () => RunBus, pause: Pause): void {
   test("a run is watched while someone follows it or waits for it, and it has not ended", async () => {
     const bus = create();
     const [followed, awaited, alone] = [randomUUID(), randomUUID(), randomUUID()];
@@ -323,7 +345,7 @@ function describeWatching(create: () => RunBus): void {
     const following = readBatches(bus, followed, { signal: leaving.signal });
     const waiting = bus.waitForEnd(awaited, FOREVER);
     bus.append(alone, [event(1)]);
-    await settle();
+    await pause();
     expect(bus.watchedRuns().toSorted()).toEqual([followed, awaited].toSorted());
     expect([followed, awaited, alone, randomUUID()].map(bus.isWatched)).toEqual([true, true, false, false]);
 
@@ -333,11 +355,21 @@ function describeWatching(create: () => RunBus): void {
     expect(bus.watchedRuns()).toEqual([]);
   });
 
+  test("a run that is unknown or goes on has no result", async () => {
+    const bus = create();
+    const runId = randomUUID();
+    expect(await bus.findResult(runId)).toBeNull();
+    bus.begin(begun(runId, 1));
+    expect(await bus.findResult(runId)).toBeNull();
+  });
+}
+
+function describeOwnRuns(create: () => RunBus, pause: Pause): void {
   test("a run that this process executes is not among those whose end has to come from elsewhere", async () => {
     const bus = create();
     const runId = randomUUID();
     const waiting = bus.waitForEnd(runId, FOREVER);
-    await settle();
+    await pause();
     bus.begin(begun(runId, 1));
     expect([bus.isWatched(runId), bus.watchedRuns()]).toEqual([false, []]);
     bus.release(runId);
@@ -348,13 +380,5 @@ function describeWatching(create: () => RunBus): void {
     bus.release(runId);
     expect(await waiting).toEqual(SUCCESS);
     expect(bus.isWatched(runId)).toBe(false);
-  });
-
-  test("a run that is unknown or goes on has no result", () => {
-    const bus = create();
-    const runId = randomUUID();
-    expect(bus.findResult(runId)).toBeNull();
-    bus.begin(begun(runId, 1));
-    expect(bus.findResult(runId)).toBeNull();
   });
 }

@@ -16,6 +16,8 @@ export interface EventBuffer {
   /** Drops the oldest events, this many bytes of them, but never the last one: it has not been read by anyone. */
   dropOldest(bytes: number): void;
   clear(): void;
+  /** Drops everything and goes on after a number: what is before it is elsewhere. */
+  place(seq: number): void;
   /** The events after a number, in order: at least one if there is one, and more up to so many bytes. */
   read(after: number, maxBytes: number): readonly RunEvent[];
 }
@@ -71,6 +73,13 @@ export function createEventBuffer(): EventBuffer {
       events = [];
       sizeBytes = 0;
       droppedSeq = lastSeq;
+    },
+
+    place(seq) {
+      events = [];
+      sizeBytes = 0;
+      lastSeq = seq;
+      droppedSeq = seq;
     },
 
     read(after, maxBytes) {

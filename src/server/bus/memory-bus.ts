@@ -1,5 +1,6 @@
+import type { NewRunEvent, RunEvent, RunResult } from "../domain/run.ts";
 import { createRetention } from "./retention.ts";
-import { type FollowOptions, firstSeq, type RunBegan, type RunBus } from "./run-bus.ts";
+import { type FollowOptions, firstSeq, type RunBegan, type RunBus, type ThreadEntry } from "./run-bus.ts";
 import {
   createRunningStreams,
   createRunStream,
@@ -15,15 +16,38 @@ export interface MemoryBusOptions extends RunningLimits {
   readonly retentionMs: number;
   /** Most bytes of these to keep; the oldest go first. */
   readonly maxRetainedBytes: number;
+  /** Makes ids of threads differ from those of other processes: 0 to 999. */
+  readonly idTag?: number;
 }
 
-/** The bus of one process. */
-export function createMemoryBus(options: MemoryBusOptions): RunBus & Disposable {
+/** The bus of one process, and what it takes to fill it with what happens in others. */
+export interface MemoryBus extends RunBus, Disposable {
+  /** @returns the events with their numbers; none when the run has ended */
+  append(runId: string, events: readonly NewRunEvent[]): readonly RunEvent[];
+  /** @returns whether this is the first end */
+  end(runId: string, result: RunResult): boolean;
+  /** Lets a stream begin after a number: what is kept of it goes, and whoever needs that is told. */
+  place(runId: string, seq: number): void;
+  /** Adds events that another process wrote. */
+  mirror(runId: string, events: readonly RunEvent[]): void;
+  /** Number of the last event that is known here; 0 before the first. */
+  lastSeq(runId: string): number;
+  /** The last attempt that this process has begun; null when there is none, or it is forgotten. */
+  attemptOf(runId: string): number | null;
+  /** The thread of a run that this process has begun; null when it has not, or it is forgotten. */
+  threadOf(runId: string): string | null;
+  /** Adds what happened on a thread in another process, unless it is there. */
+  mirrorEntry(threadId: string, entry: ThreadEntry, isNew: boolean): void;
+  /** What is known of a thread, in order. */
+  findEntries(threadId: string): readonly ThreadEntry[];
+}
+
+export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
   const { retentionMs, maxRetainedBytes } = options;
   const streams = new Map<string, RunStream>();
   const running = createRunningStreams(options);
   const retention = createRetention({ retentionMs, maxBytes: maxRetainedBytes });
-  const logs = createThreadLogs();
+  const logs = createThreadLogs(options.idTag);
 
   const streamOf = (runId: string): RunStream => {
     const known = streams.get(runId);
@@ -71,12 +95,40 @@ export function createMemoryBus(options: MemoryBusOptions): RunBus & Disposable 
     }
   }
 
+  const append = (runId: string, events: readonly NewRunEvent[]): readonly RunEvent[] => {
+    const stream = streamOf(runId);
+    if (stream.result !== null) return [];
+    const numbered = events.map(({ event, data }) => ({ seq: stream.nextSeq++, event, data }));
+    for (const event of numbered) running.add(stream, event);
+    stream.bell.ring();
+    return numbered;
+  };
+
+  const end = (runId: string, result: RunResult): boolean => {
+    const stream = streamOf(runId);
+    if (stream.result !== null) return false;
+    stream.result = result;
+    stream.isWritten = false;
+    running.remove(stream);
+    const { threadId } = stream;
+    const id = logs.nextId();
+    if (threadId !== null) logs.add(threadId, { id, kind: "run_ended", run_id: runId });
+    retention.keep({
+      sizeBytes: stream.buffer.sizeBytes + sizeOfJson(result.values),
+      isInUse: () => stream.watchers > 0 || (threadId !== null && logs.isAwaited(threadId, id, "runs")),
+      forget: () => forget(runId, stream),
+    });
+    stream.bell.ring();
+    return true;
+  };
+
   return {
     begin({ run_id, thread_id, attempt }) {
       const stream = streamOf(run_id);
       stream.nextSeq = Math.max(stream.nextSeq, firstSeq(attempt));
       stream.isWritten = true;
       stream.threadId = thread_id;
+      stream.attempt = attempt;
       logs.add(thread_id, {
         id: logs.nextId(),
         kind: "run_began",
@@ -86,12 +138,30 @@ export function createMemoryBus(options: MemoryBusOptions): RunBus & Disposable 
       });
     },
 
-    append(runId, events) {
+    append,
+
+    place(runId, seq) {
       const stream = streamOf(runId);
-      if (stream.result !== null) return;
-      for (const { event, data } of events) running.add(stream, { seq: stream.nextSeq++, event, data });
+      running.remove(stream);
+      stream.buffer.place(seq);
+      stream.nextSeq = seq + 1;
       stream.bell.ring();
     },
+
+    mirror(runId, events) {
+      const stream = streamOf(runId);
+      if (stream.result !== null) return;
+      for (const event of events) running.add(stream, event);
+      stream.nextSeq = stream.buffer.lastSeq + 1;
+      stream.bell.ring();
+    },
+
+    lastSeq: (runId) => streams.get(runId)?.buffer.lastSeq ?? 0,
+    threadOf: (runId) => streams.get(runId)?.threadId ?? null,
+    attemptOf: (runId) => streams.get(runId)?.attempt ?? null,
+
+    whenReady: () => null,
+    flushed: async () => undefined,
 
     release(runId) {
       const stream = streams.get(runId);
@@ -100,22 +170,7 @@ export function createMemoryBus(options: MemoryBusOptions): RunBus & Disposable 
       forgetIfUnused(runId, stream);
     },
 
-    end(runId, result) {
-      const stream = streamOf(runId);
-      if (stream.result !== null) return;
-      stream.result = result;
-      stream.isWritten = false;
-      running.remove(stream);
-      const { threadId } = stream;
-      const id = logs.nextId();
-      if (threadId !== null) logs.add(threadId, { id, kind: "run_ended", run_id: runId });
-      retention.keep({
-        sizeBytes: stream.buffer.sizeBytes + sizeOfJson(result.values),
-        isInUse: () => stream.watchers > 0 || (threadId !== null && logs.isAwaited(threadId, id, "runs")),
-        forget: () => forget(runId, stream),
-      });
-      stream.bell.ring();
-    },
+    end,
 
     follow: (runId, followOptions) => follow(runId, followOptions),
 
@@ -127,7 +182,12 @@ export function createMemoryBus(options: MemoryBusOptions): RunBus & Disposable 
       });
     },
 
-    findResult: (runId) => streams.get(runId)?.result ?? null,
+    findResult: async (runId) => streams.get(runId)?.result ?? null,
+
+    settle(runId, found) {
+      append(runId, [found.end]);
+      end(runId, found.result);
+    },
 
     isWatched(runId) {
       const stream = streams.get(runId);
@@ -146,13 +206,28 @@ export function createMemoryBus(options: MemoryBusOptions): RunBus & Disposable 
       });
     },
 
+    mirrorEntry(threadId, entry, isNew) {
+      if (!logs.mirror(threadId, entry, isNew)) return;
+      const kind = entry.kind === "state_updated" ? "state" : "runs";
+      const isInUse = () => logs.isAwaited(threadId, entry.id, kind);
+      retention.keep({
+        sizeBytes: entry.kind === "state_updated" ? sizeOfJson(entry.state) : ENTRY_BYTES,
+        isInUse,
+        // It can be had again from where it came, except by those who were to be told of it and were not.
+        forget: () =>
+          isInUse() ? logs.remove(threadId, (it) => it === entry) : logs.unload(threadId, entry),
+      });
+    },
+
+    findEntries: logs.find,
+
     endThread: logs.end,
 
     async findLatest(threadId) {
       const began = logs.find(threadId).findLast((entry): entry is RunBegan => entry.kind === "run_began");
       const stream = began === undefined ? undefined : streams.get(began.run_id);
       const goesOn = began !== undefined && stream !== undefined && stream.result === null;
-      return { id: logs.nextId(), run: goesOn ? { began, seq: stream.buffer.lastSeq } : null };
+      return { id: logs.idAfterAll(threadId), run: goesOn ? { began, seq: stream.buffer.lastSeq } : null };
     },
 
     followThread: logs.follow,
@@ -161,6 +236,9 @@ export function createMemoryBus(options: MemoryBusOptions): RunBus & Disposable 
     [Symbol.dispose]: () => retention[Symbol.dispose](),
   };
 }
+
+/** About what an entry without a state takes. */
+const ENTRY_BYTES = 200;
 
 const waitsForOthers = ({ watchers, result, isWritten }: RunStream): boolean =>
   watchers > 0 && result === null && !isWritten;

@@ -18,6 +18,12 @@ export interface RunBus extends ThreadBus {
   /** A long stream loses its oldest events for it. */
   append(runId: string, events: readonly NewRunEvent[]): void;
 
+  /**
+   * Tells a process that appends faster than events can be kept when to go on: null at once. What waits to be kept
+   * is bounded by it, and it is never a reader that is waited for.
+   */
+  whenReady(): Promise<void> | null;
+
   /** Gives up writing a stream without its end: somebody else executes the run now, or nobody. */
   release(runId: string): void;
 
@@ -37,7 +43,19 @@ export interface RunBus extends ThreadBus {
   waitForEnd(runId: string, signal: AbortSignal): Promise<RunResult | null>;
 
   /** The result of a run that ended a short while ago; null when it goes on, or is forgotten. */
-  findResult(runId: string): RunResult | null;
+  findResult(runId: string): Promise<RunResult | null>;
+
+  /**
+   * Ends a watched run of which something else than its stream says that it has ended. An end that its own
+   * process told, or may be about to tell, comes before this one.
+   */
+  settle(runId: string, found: FoundEnd): void;
+
+  /**
+   * Resolves when what was appended can be read by everyone who may. It does not fail: what cannot be kept after
+   * a while is given up.
+   */
+  flushed(): Promise<void>;
 
   /**
    * Whether someone waits for the run whose end has to come from elsewhere: it has not ended, as far as this
@@ -76,6 +94,14 @@ export interface BeginningRun {
   readonly run_id: string;
   readonly thread_id: string;
   readonly attempt: number;
+}
+
+export interface FoundEnd {
+  /** The last event. */
+  readonly end: NewRunEvent;
+  readonly result: RunResult;
+  /** Whether a process may have executed the run, and so tell more of it. */
+  readonly mayBeTold: boolean;
 }
 
 export interface FollowOptions {
@@ -119,3 +145,6 @@ export interface LatestOfThread {
  * number of an earlier one to get the whole of the next, even from a process that knows only the latter.
  */
 export const firstSeq = (attempt: number): number => (attempt - 1) * 2 ** 32 + 1;
+
+/** Whether an event is the first one of an attempt: what comes before it is of an earlier one. */
+export const isFirstSeq = (seq: number): boolean => (seq - 1) % 2 ** 32 === 0;

@@ -23,6 +23,8 @@ export interface RunStream {
   isWritten: boolean;
   /** Null until this process has begun the run. */
   threadId: string | null;
+  /** The last attempt that this process has begun; null before. */
+  attempt: number | null;
   result: RunResult | null;
 }
 
@@ -39,6 +41,7 @@ export const createRunStream = (): RunStream => ({
   watchers: 0,
   isWritten: false,
   threadId: null,
+  attempt: null,
   result: null,
 });
 

@@ -8,11 +8,21 @@ const MAX_BACKOFF_MS = 5000;
 /** How long closing waits for a connection that may be dead without having been told. */
 const CLOSE_TIMEOUT_MS = 1000;
 
-const KINDS = ["runs_pending", "cancel_requested", "runs_ended"] as const;
+const KINDS = ["runs_pending", "cancel_requested", "runs_ended", "events_written"] as const;
+type Kind = (typeof KINDS)[number];
+
+/** A payload has room for 8000 bytes. */
+const MAX_IDS = 150;
 
 /** What servers on one database tell each other: that there is something to look at, never the thing itself. */
-export interface Notice {
-  readonly kind: (typeof KINDS)[number];
+export type Notice =
+  | { readonly kind: Exclude<Kind, "events_written"> }
+  | { readonly kind: "events_written"; readonly written: WrittenIds | null };
+
+/** Runs and threads of which there is news; null in a notice for too many to name. */
+export interface WrittenIds {
+  readonly runs: readonly string[];
+  readonly threads: readonly string[];
 }
 
 export interface Notifications extends AsyncDisposable {
@@ -36,14 +46,19 @@ export interface NotificationsOptions {
  */
 export function openNotifications(databaseUrl: string, options: NotificationsOptions): Notifications {
   const closing = new AbortController();
-  const waiting = new Set<Notice["kind"]>();
+  const waiting = new Set<Kind>();
+  const written = { runs: new Set<string>(), threads: new Set<string>() };
   let client: pg.Client | null = null;
   let flushing: Promise<void> | null = null;
 
   /** One statement at a time; what comes meanwhile goes with the next one. */
   const flush = async () => {
     while (client !== null && waiting.size > 0) {
-      const payload = JSON.stringify({ from: options.instanceId, kinds: [...waiting] });
+      const payload = JSON.stringify({
+        from: options.instanceId,
+        kinds: [...waiting],
+        ...(waiting.has("events_written") && { written: takeWritten(written) }),
+      });
       waiting.clear();
       await client.query("select pg_notify($1, $2)", [CHANNEL, payload]).catch(options.onError);
     }
@@ -52,9 +67,11 @@ export function openNotifications(databaseUrl: string, options: NotificationsOpt
   };
 
   const receive = ({ payload }: pg.Notification) => {
-    const { from, kinds } = parsePayload(payload);
-    if (from === options.instanceId) return;
-    for (const kind of kinds) options.onNotice({ kind });
+    const notice = parsePayload(payload);
+    if (notice.from === options.instanceId) return;
+    for (const kind of notice.kinds) {
+      options.onNotice(kind === "events_written" ? { kind, written: notice.written } : { kind });
+    }
   };
 
   const connectionLoop = (async () => {
@@ -83,8 +100,12 @@ export function openNotifications(databaseUrl: string, options: NotificationsOpt
   })();
 
   return {
-    send({ kind }) {
-      waiting.add(kind);
+    send(notice) {
+      waiting.add(notice.kind);
+      if (notice.kind === "events_written") {
+        for (const id of notice.written?.runs ?? []) written.runs.add(id);
+        for (const id of notice.written?.threads ?? []) written.threads.add(id);
+      }
       flushing ??= new Promise((resolve) => {
         setImmediate(() => resolve(flush()));
       });
@@ -115,17 +136,37 @@ const lostOrClosing = (client: pg.Client, closing: AbortSignal): Promise<void> =
   });
 
 /** Anybody who may connect may notify, so what is not one of our notices says nothing. */
-function parsePayload(payload = ""): { readonly from: unknown; readonly kinds: readonly Notice["kind"][] } {
+function parsePayload(payload = ""): Payload {
   try {
     const notice: unknown = JSON.parse(payload);
     if (isJsonObject(notice) && Array.isArray(notice["kinds"])) {
-      const { from, kinds } = notice;
-      return { from, kinds: KINDS.filter((kind) => (kinds as unknown[]).includes(kind)) };
+      const { from, kinds, written } = notice;
+      return {
+        from,
+        kinds: KINDS.filter((kind) => (kinds as unknown[]).includes(kind)),
+        written: isWritten(written) ? written : null,
+      };
     }
   } catch {
     // Not JSON, so not ours.
   }
-  return { from: null, kinds: [] };
+  return { from: null, kinds: [], written: null };
+}
+
+interface Payload {
+  readonly from: unknown;
+  readonly kinds: readonly Kind[];
+  readonly written: WrittenIds | null;
+}
+
+const isWritten = (value: unknown): value is WrittenIds =>
+  isJsonObject(value) && Array.isArray(value["runs"]) && Array.isArray(value["threads"]);
+
+function takeWritten({ runs, threads }: { runs: Set<string>; threads: Set<string> }): WrittenIds | null {
+  const ids = runs.size + threads.size > MAX_IDS ? null : { runs: [...runs], threads: [...threads] };
+  runs.clear();
+  threads.clear();
+  return ids;
 }
 
 async function withTimeout(work: Promise<unknown> | null): Promise<void> {

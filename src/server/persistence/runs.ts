@@ -220,12 +220,15 @@ export interface EndedRun {
   readonly values: unknown;
   readonly interrupts: Interrupts | null;
   readonly error: RunFailure | null;
+  /** Whether a worker has ever had it; null when the run is gone. */
+  readonly has_begun: boolean | null;
 }
 
 /** Those of the runs that have ended or are gone, with what their threads look like now. */
 export async function listEndedRuns(db: Queryable, runIds: readonly string[]): Promise<EndedRun[]> {
   const { rows } = await db.query<EndedRun>(
-    `select wanted.run_id, runs.status, threads."values", threads.interrupts, threads.error
+    `select wanted.run_id, runs.status, threads."values", threads.interrupts, threads.error,
+            runs.attempt > 0 as has_begun
        from unnest($1::uuid[]) as wanted(run_id)
        left join runs on runs.run_id = wanted.run_id
        left join threads on threads.thread_id = runs.thread_id

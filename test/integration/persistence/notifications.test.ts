@@ -23,7 +23,7 @@ afterAll(async () => {
 interface Peer {
   readonly notices: Notice["kind"][];
   readonly errors: Error[];
-  send(kind: Notice["kind"]): void;
+  send(kind: Exclude<Notice["kind"], "events_written">): void;
   close(): Promise<void>;
 }
 

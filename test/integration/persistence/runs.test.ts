@@ -111,8 +111,9 @@ test("of some runs, those that ended or are gone are told, with what their threa
       values: { a: 1 },
       interrupts,
       error: { error: "E", message: "m" },
+      has_begun: false,
     },
-    { run_id: gone.run_id, status: null, values: null, interrupts: null, error: null },
+    { run_id: gone.run_id, status: null, values: null, interrupts: null, error: null, has_begun: null },
   ]);
 });
 

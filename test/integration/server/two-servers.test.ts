@@ -1,15 +1,18 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createGate } from "../../fixtures/graphs/gates.ts";
-import { createTestDatabase } from "../../support/database.ts";
-import { startTestServer } from "../../support/server.ts";
-import { parseFrames } from "../../support/wire.ts";
+import { createTestDatabase, testDatabaseUrl } from "../../support/database.ts";
+import { openStream } from "../../support/open-stream.ts";
+import { startTestServer, testServer } from "../../support/server.ts";
+import { serverProcess } from "../../support/server-process.ts";
+import { type Frame, parseFrames } from "../../support/wire.ts";
 
 const GRAPHS = {
   slow: "slow.ts:graph",
   steps: "steps.ts:graph",
   failing: "failing.ts:graph",
   twice: "questions.ts:twice",
+  tokens: "tokens.ts:graph",
 };
 const HI = { messages: [{ role: "user", content: "hi" }] };
 
@@ -81,6 +84,101 @@ test("a join and a stream on one end with the run on the other", NOTICED, async 
   });
 });
 
+const framesOf = async (response: Response) => parseFrames(await response.text());
+
+const streamOf = (url: string, threadId: string, runId: string, lastEventId = "-1") =>
+  fetch(`${url}/threads/${threadId}/runs/${runId}/stream`, { headers: { "last-event-id": lastEventId } });
+
+test(
+  "a stream that is opened on one has every event of a run on the other, once and in order",
+  NOTICED,
+  async () => {
+    const streams = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const thread_id = await newThread();
+        const response = await fetch(`${front.url}/threads/${thread_id}/runs/stream`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({
+            assistant_id: "tokens",
+            input: HI,
+            stream_mode: ["messages-tuple", "values"],
+          }),
+        });
+        return { thread_id, frames: await framesOf(response) };
+      }),
+    );
+    for (const { thread_id, frames } of streams) {
+      const run_id = (frames[0] as Frame & { data: { run_id: string } }).data.run_id;
+      const tokens = frames.flatMap(({ event, data }) =>
+        event === "messages" ? [(data as [{ content: string }])[0].content] : [],
+      );
+      expect(tokens.join("")).toBe(Array.from({ length: 100 }, (_, index) => `t${index} `).join(""));
+      expect(frames.map(({ id }) => Number(id))).toEqual(frames.map((_, index) => index + 1));
+      expect(frames.at(-1)).toMatchObject({ event: "end", data: { status: "success" } });
+      // The same from either, from the beginning and from any place.
+      for (const { url } of [front, back]) {
+        expect(await framesOf(await streamOf(url, thread_id, run_id))).toEqual(frames);
+        expect(await framesOf(await streamOf(url, thread_id, run_id, frames[49]?.id ?? ""))).toEqual(
+          frames.slice(50),
+        );
+      }
+    }
+  },
+);
+
+test("a client that changes servers during a run misses and repeats nothing", NOTICED, async () => {
+  const { gate, thread_id, run_id } = await startSlow();
+  const first = await streamOf(back.url, thread_id, run_id);
+  const reader = first.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let seen = "";
+  while (!seen.includes("before")) seen += (await reader?.read())?.value ?? "";
+  await reader?.cancel();
+  const before = parseFrames(seen);
+
+  const rest = await streamOf(front.url, thread_id, run_id, before.at(-1)?.id ?? "");
+  gate.open();
+  const all = await framesOf(await streamOf(back.url, thread_id, run_id));
+  expect([...before, ...(await framesOf(rest))]).toEqual(all);
+  expect(all.map(({ id }) => Number(id))).toEqual(all.map((_, index) => index + 1));
+});
+
+test(
+  "a stateless run that the other executes is waited for and streamed to its result",
+  NOTICED,
+  async () => {
+    for (let count = 0; count < 5; count++) {
+      expect(await front.client.runs.wait(null, "steps", { input: HI })).toMatchObject({
+        items: ["a", "b", "c"],
+      });
+    }
+    const events = await Array.fromAsync(front.client.runs.stream(null, "steps", { input: HI }));
+    expect(events.filter(({ event }) => event === "values").at(-1)?.data).toMatchObject({
+      items: ["a", "b", "c"],
+    });
+    await expect(front.client.runs.wait(null, "failing", { input: HI })).rejects.toThrow(
+      "KaboomError: kaboom",
+    );
+  },
+);
+
+test("a stream of a thread on one tells of the runs on the other, and goes on there", NOTICED, async () => {
+  const thread_id = await newThread();
+  const open = (url: string, lastEventId?: string) =>
+    openStream(
+      `${url}/threads/${thread_id}/stream`,
+      lastEventId === undefined ? {} : { "last-event-id": lastEventId },
+    );
+  const [here, there] = [await open(front.url), await open(back.url)];
+  for (let count = 0; count < 2; count++) await front.client.runs.wait(thread_id, "steps", { input: HI });
+  const isDone = (frames: readonly Frame[]) =>
+    frames.filter(({ data }) => (data as { status?: string } | null)?.status === "run_done").length === 2;
+  const [all, same] = [await here.until(isDone), await there.until(isDone)];
+  expect(all).toEqual(same);
+  const rest = await open(front.url, all[5]?.id ?? "");
+  expect(await rest.until((frames) => frames.length === all.length - 6)).toEqual(all.slice(6));
+});
+
 test.each(["interrupt", "rollback"] as const)(
   "a cancel (%s) on one reaches the run on the other",
   NOTICED,
@@ -143,6 +241,55 @@ test("runs of one thread keep their order when both execute", async () => {
   );
   await other.close();
 });
+
+test.each(["created", "joined"])(
+  "a stream that is %s on one goes on when the process that executes the run is killed",
+  async (how) => {
+    const databaseUrl = await testDatabaseUrl();
+    const environment = { leaseMs: 1000 };
+    const reading = await testServer({
+      graphs: GRAPHS,
+      databaseUrl,
+      environment: { ...environment, jobsPerWorker: 0 },
+    });
+    const dying = await serverProcess(databaseUrl, { LEASE_DURATION_SECONDS: "1" });
+    const gate = createGate();
+    const { thread_id } = await reading.client.threads.create();
+    const runs = `${reading.url}/threads/${thread_id}/runs`;
+    const input = { ...HI, gate: gate.name };
+    const run = await reading.client.runs.create(thread_id, "slow", {
+      input,
+      streamMode: ["updates", "custom"],
+    });
+    const path = `${runs}/${run.run_id}/stream`;
+    const isWorking = (frames: readonly Frame[]) => frames.some(({ event }) => event === "custom");
+    const onDying = await openStream(path.replace(reading.url, dying.url), { "last-event-id": "-1" });
+    if (how === "joined") await onDying.until(isWorking);
+    const stream = await openStream(path, { "last-event-id": "-1" });
+    const before = await stream.until(isWorking);
+    expect(await onDying.until(isWorking)).toEqual(before);
+    await dying.kill();
+
+    gate.open();
+    const next = await testServer({ graphs: GRAPHS, databaseUrl, environment });
+    const all = await stream.ended();
+    expect(all.slice(0, before.length)).toEqual(before);
+    expect(all.at(-1)).toMatchObject({ event: "end", data: { status: "success" } });
+    const ids = all.map(({ id }) => Number(id));
+    const second = all.length - before.length;
+    expect(ids).toEqual([
+      ...before.map((_, index) => index + 1),
+      ...Array.from({ length: second }, (_, index) => 2 ** 32 + 1 + index),
+    ]);
+    // Whoever was connected to the process that died goes on anywhere, and whoever comes late gets the same.
+    for (const url of [reading.url, next.url]) {
+      const here = path.replace(reading.url, url);
+      const rest = await openStream(here, { "last-event-id": before.at(-1)?.id ?? "" });
+      expect(await rest.ended()).toEqual(all.slice(before.length));
+      expect(await (await openStream(here, { "last-event-id": "-1" })).ended()).toEqual(all);
+    }
+  },
+);
 
 describe("when the connections for notices are cut", () => {
   async function notifiers(): Promise<number[]> {

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { openDatabase } from "../../../src/server/persistence/database.ts";
+import { pruneRunEvents, readRunEnd } from "../../../src/server/persistence/run-events.ts";
 import { createGate } from "../../fixtures/graphs/gates.ts";
 import { testServer } from "../../support/server.ts";
 import { sharedServer } from "../../support/shared-server.ts";
@@ -12,6 +14,14 @@ const GRAPHS = {
   steps: "steps.ts:graph",
 };
 const server = sharedServer({ graphs: GRAPHS });
+
+/** Does what is done twice a minute; in memory they are forgotten with the next turn of the timers. */
+async function forgetEvents(databaseUrl: string, runId: string): Promise<void> {
+  const db = openDatabase(databaseUrl, { max: 1, onIdleError: () => undefined });
+  await expect.poll(() => readRunEnd(db, runId), { timeout: 10_000 }).not.toBeNull();
+  await pruneRunEvents(db, 0);
+  await db.close();
+}
 
 const HI = { messages: [{ role: "user", content: "hi" }] };
 
@@ -123,7 +133,10 @@ describe("join", () => {
   });
 
   test("answers from the rows when the run's events are forgotten, and so does the stream", async () => {
-    const { client, url } = await testServer({ graphs: GRAPHS, environment: { resumableTtlMs: 0 } });
+    const { client, url, databaseUrl } = await testServer({
+      graphs: GRAPHS,
+      environment: { resumableTtlMs: 0 },
+    });
     for (const [graph, body, end] of [
       ["steps", { items: ["a", "b", "c"] }, { event: "end", data: { status: "success" } }],
       [
@@ -140,8 +153,7 @@ describe("join", () => {
       const { thread_id } = await client.threads.create();
       const { run_id } = await client.runs.create(thread_id, graph, { input: HI });
       await client.runs.join(thread_id, run_id);
-      // Forgotten with the next turn of the timers.
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await forgetEvents(databaseUrl, run_id);
       expect(await client.runs.join(thread_id, run_id)).toMatchObject(body);
       const response = await fetch(`${url}/threads/${thread_id}/runs/${run_id}/stream`, {
         headers: { "last-event-id": "3" },

@@ -4,6 +4,7 @@ import { createMemoryBus, type MemoryBusOptions } from "../../../src/server/bus/
 import { RunEventsDropped, ThreadEventsDropped } from "../../../src/server/domain/events-dropped.ts";
 import {
   begun,
+  describeForgetfulBus,
   describeRunBus,
   event,
   KEPT_BYTES,
@@ -26,6 +27,7 @@ function memoryBus(options: Partial<MemoryBusOptions> = {}) {
 }
 
 describeRunBus("the memory bus", () => memoryBus());
+describeForgetfulBus("the memory bus", () => memoryBus());
 describeThreadBus("the memory bus", () => memoryBus());
 
 /** An event that takes about a kibibyte. */
@@ -37,7 +39,7 @@ test("a run is forgotten when its retention is over", async () => {
   bus.end("run", SUCCESS);
   expect(await readBatches(bus, "run")).toHaveLength(1);
   await sleep(60);
-  expect(bus.findResult("run")).toBeNull();
+  expect(await bus.findResult("run")).toBeNull();
 });
 
 test("a run that goes on is kept, however long it takes", async () => {
@@ -71,48 +73,45 @@ test("what was written of a run that went elsewhere is forgotten, unless it come
   expect(await readBatches(bus, "gone")).toEqual([]);
 });
 
-test("when finished runs take too much memory, the oldest are forgotten first", () => {
+test("when finished runs take too much memory, the oldest are forgotten first", async () => {
   const bus = memoryBus({ maxRetainedBytes: 2500 });
   for (const runId of ["first", "second", "third"]) {
     bus.append(runId, [kibibyte()]);
     bus.end(runId, SUCCESS);
   }
-  expect(["first", "second", "third"].map((runId) => bus.findResult(runId) !== null)).toEqual([
-    false,
-    true,
-    true,
-  ]);
+  const results = await Promise.all(["first", "second", "third"].map(bus.findResult));
+  expect(results.map((result) => result !== null)).toEqual([false, true, true]);
 });
 
-test("the state that a run has left counts like its events", () => {
+test("the state that a run has left counts like its events", async () => {
   const bus = memoryBus({ maxRetainedBytes: 2500 });
   for (const runId of ["first", "second", "third"]) {
     bus.end(runId, { ...SUCCESS, values: { text: "x".repeat(1000) } });
   }
-  expect(bus.findResult("first")).toBeNull();
-  expect(bus.findResult("second")).not.toBeNull();
+  expect(await bus.findResult("first")).toBeNull();
+  expect(await bus.findResult("second")).not.toBeNull();
 });
 
-test("runs in progress do not count, and the last one to finish is kept even if it is too large", () => {
+test("runs in progress do not count, and the last one to finish is kept even if it is too large", async () => {
   const bus = memoryBus({ maxRetainedBytes: 2500 });
   bus.append("going on", [1, 2, 3].map(kibibyte));
   bus.append("small", [event("x")]);
   bus.end("small", SUCCESS);
-  expect(bus.findResult("small")).not.toBeNull();
+  expect(await bus.findResult("small")).not.toBeNull();
   bus.append("large", [1, 2, 3].map(kibibyte));
   bus.end("large", SUCCESS);
-  expect(bus.findResult("small")).toBeNull();
-  expect(bus.findResult("large")).not.toBeNull();
+  expect(await bus.findResult("small")).toBeNull();
+  expect(await bus.findResult("large")).not.toBeNull();
 });
 
-test("what is forgotten makes room again", () => {
+test("what is forgotten makes room again", async () => {
   const bus = memoryBus({ maxRetainedBytes: 2500 });
   for (let count = 0; count < 50; count++) {
     bus.append(`run ${count}`, [kibibyte()]);
     bus.end(`run ${count}`, SUCCESS);
   }
-  expect(bus.findResult("run 48")).not.toBeNull();
-  expect(bus.findResult("run 49")).not.toBeNull();
+  expect(await bus.findResult("run 48")).not.toBeNull();
+  expect(await bus.findResult("run 49")).not.toBeNull();
 });
 
 describe("runs that go on", () => {
@@ -177,7 +176,7 @@ describe("a reader of a run that has ended", () => {
     await sleep(50);
     expect((await Array.fromAsync(reader)).flat().map(({ data }) => data)).toEqual(['"last"']);
     await sleep(50);
-    expect(bus.findResult("run")).toBeNull();
+    expect(await bus.findResult("run")).toBeNull();
   });
 
   test("holds no events when their room is needed, and is told what it has missed", async () => {
@@ -192,7 +191,7 @@ describe("a reader of a run that has ended", () => {
     bus.end("run", SUCCESS);
     bus.append("other", [1, 2, 3].map(kibibyte));
     bus.end("other", SUCCESS);
-    expect(bus.findResult("run")).toBeNull();
+    expect(await bus.findResult("run")).toBeNull();
     await expect(behind.next()).rejects.toBeInstanceOf(RunEventsDropped);
     expect(await done.next()).toMatchObject({ done: true });
   });
@@ -245,7 +244,7 @@ describe("a thread", () => {
     await reader.return();
     await sleep(50);
     expect(await readKept(bus, "thread")).toEqual([]);
-    expect(bus.findResult("one")).toBeNull();
+    expect(await bus.findResult("one")).toBeNull();
   });
 
   test("loses its oldest states when they take too much memory", async () => {

@@ -23,7 +23,7 @@ function setUp(status: RunStatus | null) {
   const query = async (statement: string) => {
     statements.push(statement);
     await answered.promise;
-    return { rows: status === null ? [] : [{ ...run, status }] };
+    return { rows: status === null ? [] : [{ ...run, status, updated_at: new Date(0) }] };
   };
   const leaving = new AbortController();
   return {

@@ -153,7 +153,7 @@ async function requireUnusedId(
   { tx, bus }: { readonly tx: Queryable; readonly bus: RunBus },
   { run_id, thread_id }: NewRun,
 ): Promise<void> {
-  if (bus.findResult(run_id) !== null || (await hasCheckpointsOfRun(tx, thread_id, run_id))) {
+  if ((await bus.findResult(run_id)) !== null || (await hasCheckpointsOfRun(tx, thread_id, run_id))) {
     throw idTaken(run_id);
   }
 }

@@ -80,9 +80,11 @@ async function replay(
   }
   const ids = answered.runs.map(({ run_id }) => run_id);
   const rows = new Map((await listRunsById(db, caller.identity, ids)).map((run) => [run.run_id, run]));
-  return answered.runs.map((made) => ({
-    run: rows.get(made.run_id) ?? made,
-    isReplay: true,
-    isRemembered: !rows.has(made.run_id) && bus.findResult(made.run_id) !== null,
-  }));
+  return Promise.all(
+    answered.runs.map(async (made) => ({
+      run: rows.get(made.run_id) ?? made,
+      isReplay: true,
+      isRemembered: !rows.has(made.run_id) && (await bus.findResult(made.run_id)) !== null,
+    })),
+  );
 }

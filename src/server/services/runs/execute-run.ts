@@ -80,6 +80,8 @@ async function execute(deps: Deps, run: ClaimedRun, signals: StreamSignals): Pro
   if (stopped === "lease_lost") return "lost";
   const patiently = <T>(work: () => Promise<T>) => throughOutages(work, patience(signals));
   if (stopped === "drain") {
+    // Whoever goes on with it must not be heard of before what was streamed here.
+    await deps.bus.flushed();
     if (!(await patiently(() => handBackRun(deps.db, run)))) return "lost";
     deps.wakeUps.runsPending();
     return "handed_back";
@@ -134,6 +136,8 @@ async function runGraph({ bus, engine }: Deps, run: ClaimedRun, signals: StreamS
   try {
     for await (const event of sharingTime(whileNotAborted(engine.streamGraph(run, signals), signals.abort))) {
       bus.append(run.run_id, [event]);
+      const ready = bus.whenReady();
+      if (ready !== null) await ready;
     }
     // A run that reached its end before the signal reached it has nothing to be interrupted or handed back.
     const stopped = findStop(signals.abort)?.reason ?? null;

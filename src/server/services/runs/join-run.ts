@@ -1,6 +1,14 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RunBus } from "../../bus/run-bus.ts";
 import type { Caller } from "../../domain/caller.ts";
-import { hasFailed, isFinished, type RunEvent, type RunResult, type StreamMode } from "../../domain/run.ts";
+import {
+  hasFailed,
+  isFinished,
+  type Run,
+  type RunEvent,
+  type RunResult,
+  type StreamMode,
+} from "../../domain/run.ts";
 import type { Database } from "../../persistence/database.ts";
 import { findThread } from "../../persistence/threads.ts";
 import { tellingDropped } from "./dropped-events.ts";
@@ -104,7 +112,7 @@ async function watchRun(
   const ended = bus.waitForEnd(run_id, AbortSignal.any([signal, given.signal]));
   try {
     const run = await getRun({ db }, caller, thread_id, run_id);
-    if (!isFinished(run.status) || bus.findResult(run_id) !== null) return { ended, finished: null };
+    if (!isFinished(run.status) || (await isTold(bus, run))) return { ended, finished: null };
     const status = run.status as RunResult["status"];
     const finished = await readFinishedResult(db, caller, run.thread_id, status);
     given.abort();
@@ -114,6 +122,25 @@ async function watchRun(
     throw error;
   }
 }
+
+/** Whether the bus knows how a finished run ended. Its rows say so a moment before its process tells. */
+async function isTold(bus: RunBus, { run_id, updated_at }: Run): Promise<boolean> {
+  // The clock of the database may be another one.
+  const isRecent = Date.now() - updated_at.getTime() < RECENT_MS;
+  const tries = isRecent ? TELLING_MS / LOOK_MS : 0;
+  for (let left = tries; left >= 0; left--) {
+    if ((await bus.findResult(run_id)) !== null) return true;
+    if (left > 0) await sleep(LOOK_MS);
+  }
+  return false;
+}
+
+/** Ended so recently, a run may be one whose end is still to be told. */
+const RECENT_MS = 5000;
+
+/** How long the process of a run may take to tell its end, and how often to look whether it has. */
+const TELLING_MS = 1000;
+const LOOK_MS = 50;
 
 /** What the rows still know of a finished run: its status, and the thread as it is now. */
 async function readFinishedResult(

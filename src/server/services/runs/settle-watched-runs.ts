@@ -20,8 +20,11 @@ export async function settleWatchedRuns({ db, bus }: Deps): Promise<void> {
     // Meanwhile this process may have begun it, and then knows its end better: the rows may be gone with it.
     if (!bus.isWatched(run.run_id)) continue;
     const result = toResult(run);
-    bus.append(run.run_id, [toEndEvent(run.run_id, result)]);
-    bus.end(run.run_id, result);
+    bus.settle(run.run_id, {
+      end: toEndEvent(run.run_id, result),
+      result,
+      mayBeTold: run.has_begun ?? true,
+    });
   }
 }
 

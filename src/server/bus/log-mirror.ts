@@ -1,0 +1,168 @@
+import type { EventLog, RunNews } from "./event-log.ts";
+import { gapBefore, upToGap } from "./gaps.ts";
+import type { MemoryBus } from "./memory-bus.ts";
+import type { RunEvents } from "./run-bus.ts";
+
+export interface LogMirrorOptions {
+  /** How often to look without having been told to. */
+  readonly pollMs: number;
+  /** Follows a run of an entry that another process wrote. */
+  readonly followRun: (runId: string, options: Parameters<MemoryBus["follow"]>[1]) => RunEvents;
+  /** Told when the log cannot be read, once until it can again. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** What another process has written. */
+export interface Written {
+  readonly runs: readonly string[];
+  readonly threads: readonly string[];
+}
+
+/** Brings into the memory of this process what others write of the runs and threads that are watched here. */
+export interface LogMirror extends Disposable {
+  /** Brings the events of a run from here on, until it is disposed. Without it, only the end is brought. */
+  followRun(runId: string, after: number): Disposable;
+  /** Looks for news of a run soon. */
+  lookAt(runId: string): void;
+  /** Looks for news soon, if some of this is watched here. Null: of everything. */
+  written(written: Written | null): void;
+  /** Brings what is new. @throws what the log throws */
+  look(): Promise<void>;
+  /** Brings everything that is kept of a thread. Without the log, there is only what is in memory. */
+  loadThread(threadId: string): Promise<void>;
+}
+
+/** Entries so old have been seen, or belong to a time when nobody watched the thread. */
+const RECENT_MS = 60_000;
+
+interface Followers {
+  readonly places: Set<{ readonly after: number }>;
+}
+
+export function createLogMirror(log: EventLog, memory: MemoryBus, options: LogMirrorOptions): LogMirror {
+  const { pollMs, followRun, onError } = options;
+  const followed = new Map<string, Followers>();
+  let looking: Promise<void> | null = null;
+  let again = false;
+
+  /** The lowest number that a reader of a run has begun after. */
+  const firstWanted = (runId: string): number => {
+    const places = [...(followed.get(runId)?.places ?? [])];
+    return places.length === 0 ? 0 : Math.min(...places.map(({ after }) => after));
+  };
+
+  /** Begins each stream where its first reader is; but not after its end, wherever a client says it is. */
+  const placeNew = async (runIds: readonly string[]) => {
+    const unplaced = runIds.filter((runId) => firstWanted(runId) > 0 && memory.lastSeq(runId) === 0);
+    if (unplaced.length === 0) return;
+    for (const [runId, seq] of await log.readLastSeqs(unplaced)) {
+      const isMirrored = memory.isWatched(runId) && memory.lastSeq(runId) === 0;
+      if (isMirrored) memory.place(runId, Math.min(seq, firstWanted(runId)));
+    }
+  };
+
+  const bring = ({ run_id, events, isComplete, end }: RunNews) => {
+    // Meanwhile this process may have begun it, or nobody waits any more.
+    if (!memory.isWatched(run_id)) return;
+    let fresh = events.filter(({ seq }) => seq > memory.lastSeq(run_id));
+    for (let [first] = fresh; first !== undefined; [first] = fresh) {
+      // Whoever needs what is missing finds in the log that it is not there.
+      const gap = gapBefore(memory.lastSeq(run_id), first);
+      if (gap !== null) memory.place(run_id, gap);
+      const next = upToGap(fresh);
+      memory.mirror(run_id, next);
+      fresh = fresh.slice(next.length);
+    }
+    if (!isComplete) again = true;
+    if (end === null || !isComplete) return;
+    // Who only waited brought no events. Whoever follows later must not take that for the whole of the run.
+    if (memory.lastSeq(run_id) < end.last_seq) memory.place(run_id, end.last_seq);
+    memory.end(run_id, end.result);
+  };
+
+  const lookAtRuns = async () => {
+    const watched = memory.watchedRuns();
+    if (watched.length === 0) return;
+    await placeNew(watched);
+    const wanted = watched.map((run_id) => ({
+      run_id,
+      after: followed.has(run_id) ? memory.lastSeq(run_id) : null,
+    }));
+    for (const news of await log.readNews(wanted)) bring(news);
+  };
+
+  const lookAtThreads = async (thread_ids: readonly string[], recentMs: number | null) => {
+    if (thread_ids.length === 0) return;
+    for (const { thread_id, ...entry } of await log.readThreads({ thread_ids, recentMs })) {
+      memory.mirrorEntry(
+        thread_id,
+        entry.kind === "run_began" ? { ...entry, follow: (it) => followRun(entry.run_id, it) } : entry,
+        recentMs !== null,
+      );
+    }
+  };
+
+  const lookAll = async () => {
+    do {
+      again = false;
+      await lookAtRuns();
+      await lookAtThreads(memory.watchedThreads(), RECENT_MS);
+    } while (again);
+  };
+
+  const look = async () => {
+    again = true;
+    looking ??= lookAll().finally(() => {
+      looking = null;
+    });
+    await looking;
+  };
+
+  let isAway = false;
+  const lookSoon = () => {
+    look().then(
+      () => {
+        isAway = false;
+      },
+      (error: unknown) => {
+        if (!isAway) onError(error);
+        isAway = true;
+      },
+    );
+  };
+  const poll = setInterval(lookSoon, pollMs).unref();
+
+  return {
+    followRun(runId, after) {
+      const place = { after };
+      const followers = followed.get(runId) ?? { places: new Set() };
+      followers.places.add(place);
+      followed.set(runId, followers);
+      return {
+        [Symbol.dispose]() {
+          followers.places.delete(place);
+          if (followers.places.size === 0) followed.delete(runId);
+        },
+      };
+    },
+
+    lookAt(runId) {
+      if (memory.isWatched(runId)) lookSoon();
+    },
+
+    written(written) {
+      const threads = new Set(memory.watchedThreads());
+      const isWanted =
+        written === null ||
+        written.runs.some(memory.isWatched) ||
+        written.threads.some((id) => threads.has(id));
+      if (isWanted) lookSoon();
+    },
+
+    look,
+
+    loadThread: (threadId) => lookAtThreads([threadId], null).catch(onError),
+
+    [Symbol.dispose]: () => clearInterval(poll),
+  };
+}
