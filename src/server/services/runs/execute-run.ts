@@ -143,18 +143,20 @@ async function runGraph({ bus, engine }: Deps, run: ClaimedRun, signals: StreamS
     const stopped = findStop(signals.abort)?.reason ?? null;
     return { failure: null, stopped: stopped !== null && OUTRUN.has(stopped) ? null : stopped };
   } catch (error) {
-    if (error instanceof RunDrained) return { failure: null, stopped: "drain" };
-    if (error instanceof ResumeRefused) {
-      return { failure: toRunFailure(error), stopped: null, isRefused: true };
-    }
-    const stop = findStop(signals.abort);
-    if (stop !== null) return { failure: stop.failure, stopped: stop.reason };
-    if (!isMemoryUnavailable(error)) return { failure: toFailure(error), stopped: null };
-    // Nothing that the graph did: it goes on from its last checkpoint. Not at once, for that is for who can.
-    await sleep(OUTAGE_PAUSE_MS);
-    const late = findStop(signals.abort);
-    return { failure: late?.failure ?? null, stopped: late?.reason ?? "drain" };
+    return afterError(error, signals);
   }
+}
+
+async function afterError(error: unknown, { abort }: StreamSignals): Promise<Execution> {
+  if (error instanceof RunDrained) return { failure: null, stopped: "drain" };
+  if (error instanceof ResumeRefused) return { failure: toRunFailure(error), stopped: null, isRefused: true };
+  const stop = findStop(abort);
+  if (stop !== null) return { failure: stop.failure, stopped: stop.reason };
+  if (!isMemoryUnavailable(error)) return { failure: toFailure(error), stopped: null };
+  // Nothing that the graph did: it goes on from its last checkpoint. Not at once, for that is for who can.
+  await sleep(OUTAGE_PAUSE_MS);
+  const late = findStop(abort);
+  return { failure: late?.failure ?? null, stopped: late?.reason ?? "drain" };
 }
 
 /** What a run that reached its end in time has escaped. */
