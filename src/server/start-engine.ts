@@ -10,7 +10,7 @@ import { openModuleLoader } from "./engine/module-loader.ts";
 import { repairBatchedStores } from "./engine/repair-batched-store.ts";
 import { openSchemas } from "./engine/schemas/open-schemas.ts";
 import { StartError } from "./errors.ts";
-import type { Database } from "./persistence/database.ts";
+import { type Database, isDatabaseUnavailable } from "./persistence/database.ts";
 import * as store from "./services/store.ts";
 
 export interface EngineParts {
@@ -34,10 +34,10 @@ export async function startEngine(
   { config, db, checkpoints, requiresAllGraphs, aegraVersion, log }: EngineParts,
 ): Promise<{ readonly engine: Engine; readonly loadedFiles: ReadonlySet<string> }> {
   const loader = started.use(await openModuleLoader(config.root, config.nodeLoader));
-  const checkpointer = createCheckpointer(checkpoints.pool);
+  const checkpointer = createCheckpointer(checkpoints.pool, isDatabaseUnavailable);
   const graphs = await loadGraphs(config.graphs, loader, {
     checkpointer,
-    store: createGraphStore(toStoreOperations({ db, storeTtl: config.store.ttl })),
+    store: createGraphStore(toStoreOperations({ db, storeTtl: config.store.ttl }), isDatabaseUnavailable),
   });
   repairBatchedStores();
   const failed = reportFailures(graphs.entries, log);

@@ -9,7 +9,9 @@ import {
   type SearchOperation,
 } from "@langchain/langgraph-checkpoint";
 import type { JsonObject } from "../domain/json.ts";
+import { MemoryUnavailable } from "../domain/memory-unavailable.ts";
 import type { ItemIndex, StoreItem } from "../domain/store-item.ts";
+import { throughOutages } from "./through-outages.ts";
 import { toJson } from "./to-json.ts";
 
 /** The store's operations as the server has them, for graphs and clients alike. */
@@ -40,25 +42,46 @@ export interface StoreOperations {
   }): Promise<readonly (readonly string[])[]>;
 }
 
-/** The store that graphs see as `config.store`, which LangGraph wraps; see repair-batched-store.ts. */
-export function createGraphStore(operations: StoreOperations): BaseStore {
-  return new GraphStore(operations);
+/** How long an operation is tried again while the database is away. Runs whose store stays away are queued again. */
+const PATIENCE_MS = 10_000;
+
+/**
+ * The store that graphs see as `config.store`, which LangGraph wraps; see repair-batched-store.ts.
+ * @param isOutage whether an error says that the database is away
+ */
+export function createGraphStore(
+  operations: StoreOperations,
+  isOutage: (error: unknown) => boolean,
+): BaseStore {
+  return new GraphStore(operations, isOutage);
 }
 
 /** A class because LangGraph asks for a subclass of its own. */
 class GraphStore extends BaseStore {
   readonly #operations: StoreOperations;
+  readonly #isOutage: (error: unknown) => boolean;
 
-  constructor(operations: StoreOperations) {
+  constructor(operations: StoreOperations, isOutage: (error: unknown) => boolean) {
     super();
     this.#operations = operations;
+    this.#isOutage = isOutage;
   }
 
   override async batch<Op extends Operation[]>(operations: Op): Promise<OperationResults<Op>> {
     const results: unknown[] = [];
     // In order: a batch may read what it has written.
-    for (const operation of operations) results.push(await this.#run(operation));
+    for (const operation of operations) results.push(await this.#patiently(operation));
     return results as OperationResults<Op>;
+  }
+
+  async #patiently(operation: Operation): Promise<unknown> {
+    const startedMs = performance.now();
+    const isWorthwhile = () => performance.now() - startedMs < PATIENCE_MS;
+    try {
+      return await throughOutages(() => this.#run(operation), { isOutage: this.#isOutage, isWorthwhile });
+    } catch (error) {
+      throw this.#isOutage(error) ? new MemoryUnavailable(error) : error;
+    }
   }
 
   #run(operation: Operation): Promise<unknown> {

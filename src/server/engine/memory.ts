@@ -5,9 +5,12 @@ import { TrackedSaver } from "./tracked-saver.ts";
 
 type Pool = ConstructorParameters<typeof PostgresSaver>[0];
 
-/** LangGraph's checkpoints, on the server's own connections. */
-export const createCheckpointer = (pool: Pool): TrackedSaver =>
-  new TrackedSaver(pool, new TolerantSerializer());
+/**
+ * LangGraph's checkpoints, on the server's own connections.
+ * @param isOutage whether an error says that the database is away
+ */
+export const createCheckpointer = (pool: Pool, isOutage: (error: unknown) => boolean): TrackedSaver =>
+  new TrackedSaver(pool, new TolerantSerializer(), isOutage);
 
 /** Creates or upgrades LangGraph's tables. Not safe to run twice at once: take the migration lock. */
 export async function migrateLangGraphTables(pool: Pool, databaseUrl: string): Promise<void> {

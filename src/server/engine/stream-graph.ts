@@ -44,7 +44,7 @@ export async function* streamGraph(
   // LangGraph would begin, and write its first checkpoint, before it looks at the signal.
   signals.abort.throwIfAborted();
 
-  const resuming = run.attempt > 1 && (await hasProgress(checkpointer, run));
+  const resuming = run.attempt > 1 && (await hasProgress(checkpointer, run, signals.abort));
   const options = toStreamOptions(run, { resuming, langGraphVersion });
   const graph = await graphs.get(
     kwargs.graph_id,
@@ -78,8 +78,12 @@ export async function* streamGraph(
  * Whether an earlier attempt of this run has left a checkpoint. Then the graph goes on from there: its
  * input, command or fork point are in that checkpoint and must not be applied again.
  */
-async function hasProgress(checkpointer: TrackedSaver, run: ClaimedRun): Promise<boolean> {
-  const latest = await checkpointer.getTuple(toRunnableConfig(run.thread_id));
+async function hasProgress(
+  checkpointer: TrackedSaver,
+  run: ClaimedRun,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const latest = await checkpointer.getTuple({ ...toRunnableConfig(run.thread_id), signal });
   return (latest?.metadata as { run_id?: unknown } | undefined)?.run_id === run.run_id;
 }
 

@@ -1,21 +1,48 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { RunnableConfig } from "@langchain/core/runnables";
+import { MemoryUnavailable } from "../domain/memory-unavailable.ts";
 import { RunSaver } from "./run-saver.ts";
+import { throughOutages } from "./through-outages.ts";
 
 /**
  * LangGraph's checkpoints, and which of them are still being written. A graph that is aborted ends its stream
  * at once, while its last checkpoint may be on its way.
  *
+ * A run waits while the database is away, until its signal says that it has to stop; requests, which have no signal,
+ * hear of it at once. Writing a checkpoint twice leaves it as it is.
+ *
  * A class because LangGraph asks for a saver of its own.
  */
 export class TrackedSaver extends RunSaver {
   readonly #writing = new Map<unknown, Set<Promise<unknown>>>();
+  readonly #isOutage: (error: unknown) => boolean;
+
+  /** @param isOutage whether an error says that the database is away */
+  constructor(
+    pool: ConstructorParameters<typeof RunSaver>[0],
+    serializer: ConstructorParameters<typeof RunSaver>[1],
+    isOutage: (error: unknown) => boolean,
+  ) {
+    super(pool, serializer);
+    this.#isOutage = isOutage;
+  }
+
+  override getTuple(config: RunnableConfig): ReturnType<RunSaver["getTuple"]> {
+    return this.#patiently(config, () => super.getTuple(config));
+  }
 
   override put(...args: Parameters<RunSaver["put"]>): ReturnType<RunSaver["put"]> {
-    return this.#track(args[0], super.put(...args));
+    return this.#track(
+      args[0],
+      this.#patiently(args[0], () => super.put(...args)),
+    );
   }
 
   override putWrites(...args: Parameters<RunSaver["putWrites"]>): ReturnType<RunSaver["putWrites"]> {
-    return this.#track(args[0], super.putWrites(...args));
+    return this.#track(
+      args[0],
+      this.#patiently(args[0], () => super.putWrites(...args)),
+    );
   }
 
   /** Resolves when nothing of a thread is being written any more. */
@@ -26,6 +53,15 @@ export class TrackedSaver extends RunSaver {
       const writes = this.#writing.get(threadId);
       if (writes === undefined) return;
       await Promise.allSettled(writes);
+    }
+  }
+
+  async #patiently<T>({ signal }: RunnableConfig, work: () => Promise<T>): Promise<T> {
+    try {
+      const isWorthwhile = () => signal !== undefined && !signal.aborted;
+      return await throughOutages(work, { isOutage: this.#isOutage, isWorthwhile });
+    } catch (error) {
+      throw this.#isOutage(error) ? new MemoryUnavailable(error) : error;
     }
   }
 

@@ -1,4 +1,5 @@
 import pg from "pg";
+import { MemoryUnavailable } from "../domain/memory-unavailable.ts";
 
 /** Anything that can run one statement: the pool, or a client inside a transaction. */
 export type Queryable = Pick<pg.Pool, "query">;
@@ -30,8 +31,10 @@ export function openDatabase(connectionString: string, { max, onIdleError }: Dat
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: "aegra",
   });
-  // Without a listener, a server restart that cuts an idle connection would end the whole process.
+  // Without listeners, a server restart that cuts a connection would end the whole process. Of one that is in use,
+  // the statement it breaks or the next one says so.
   pool.on("error", onIdleError);
+  pool.on("connect", (client) => client.on("error", () => undefined));
 
   return {
     pool,
@@ -71,6 +74,7 @@ export const hasSqlState = (error: unknown, state: string): boolean =>
  * 25006 read-only after a failover.
  */
 export function isDatabaseUnavailable(error: unknown): boolean {
+  if (error instanceof MemoryUnavailable) return true;
   if (error instanceof pg.DatabaseError) return /^(08(?!P01)|53|57P|25006)/.test(error.code ?? "");
   if (!(error instanceof Error)) return false;
   if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable);

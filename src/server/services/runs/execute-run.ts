@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RunBus } from "../../bus/run-bus.ts";
 import type { ThreadState } from "../../domain/checkpoint.ts";
 import { DomainError } from "../../domain/errors.ts";
+import { isMemoryUnavailable } from "../../domain/memory-unavailable.ts";
 import {
   type ClaimedRun,
   type FeedbackUrls,
@@ -16,6 +18,7 @@ import type { ThreadOutcome } from "../../domain/thread.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { StreamSignals } from "../../engine/stream-graph.ts";
 import { interruptsByTask } from "../../engine/thread-state.ts";
+import { type Patience, throughOutages } from "../../engine/through-outages.ts";
 import {
   deleteCheckpointsOfMissingThread,
   deleteCheckpointsOfRun,
@@ -80,23 +83,40 @@ async function execute(deps: Deps, run: ClaimedRun, signals: StreamSignals): Pro
   const execution = await runGraph(deps, run, signals);
   const { failure, stopped } = execution;
   if (stopped === "lease_lost") return "lost";
+  const patiently = <T>(work: () => Promise<T>) => throughOutages(work, patience(signals));
   if (stopped === "drain") {
-    if (!(await handBackRun(deps.db, run))) return "lost";
+    if (!(await patiently(() => handBackRun(deps.db, run)))) return "lost";
     deps.wakeUps.runsPending();
     return "handed_back";
   }
-  if (stopped === "rollback") return (await rollBack(deps, run)) ? "rolled_back" : "lost";
+  if (stopped === "rollback") return (await patiently(() => rollBack(deps, run))) ? "rolled_back" : "lost";
 
-  if (execution.isRefused) return (await refuse(deps, run, failure)) ? "error" : "lost";
+  if (execution.isRefused) return (await patiently(() => refuse(deps, run, failure))) ? "error" : "lost";
 
-  const result = await readResult(deps, run, { failure, stopped });
+  const result = await patiently(() => readResult(deps, run, { failure, stopped }));
   // Before the rows say that the run is over: from then on its end must be heard of soon.
   const feedback = await feedbackUrls;
-  const kept = await deps.db.transaction((tx) => writeResult(tx, run, result));
+  const kept = await patiently(() => deps.db.transaction((tx) => writeResult(tx, run, result)));
   if (!kept) return "lost";
   publishEnd(deps, run, { ...result, ...(feedback !== null && { feedback }) });
   if (result.state !== null && !run.delete_thread) deps.bus.publishState(run.thread_id, result.state);
   return result.status;
+}
+
+/** How long the end of a run is tried to be written, where neither a lost lease nor the end of the server cuts it short. */
+const MAX_PATIENCE_MS = 30_000;
+
+/** A graph that has come to its end need not do it all again because the database is away for a moment. */
+function patience({ abort, drain }: StreamSignals): Patience {
+  const startedMs = performance.now();
+  return {
+    isOutage: isDatabaseUnavailable,
+    isWorthwhile: () =>
+      !drain.aborted &&
+      stopReason(abort) !== "lease_lost" &&
+      // A signal tells one reason only: of a run that is cancelled, a lost lease is not heard of.
+      performance.now() - startedMs < MAX_PATIENCE_MS,
+  };
 }
 
 /** Asked for while the graph runs, so that its end need not wait for them. */
@@ -110,6 +130,9 @@ async function requestFeedback(
   if (requestFeedbackUrls === null || keys.length === 0) return null;
   return requestFeedbackUrls(run_id, keys, abort);
 }
+
+/** Keeps a run that cannot reach the server's memory from being claimed and handed back without a pause. */
+const OUTAGE_PAUSE_MS = 1000;
 
 async function runGraph({ bus, engine }: Deps, run: ClaimedRun, signals: StreamSignals): Promise<Execution> {
   bus.begin(run);
@@ -126,6 +149,11 @@ async function runGraph({ bus, engine }: Deps, run: ClaimedRun, signals: StreamS
       return { failure: toRunFailure(error), stopped: null, isRefused: true };
     }
     const stopped = stopReason(signals.abort);
+    if (stopped === null && isMemoryUnavailable(error)) {
+      // Nothing that the graph did: it goes on from its last checkpoint. Not at once, for that is for who can.
+      await sleep(OUTAGE_PAUSE_MS);
+      return { failure: null, stopped: stopReason(signals.abort) ?? "drain" };
+    }
     return { failure: stopped === null ? toFailure(error) : null, stopped };
   }
 }
