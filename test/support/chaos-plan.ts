@@ -121,8 +121,8 @@ export function planBlows(random: () => number, { ms }: { ms: number }): Blow[] 
       atMs: (second + 1) * 1000,
       kind: random() < 0.5 ? "kill" : "pause",
       target: random(),
-      // Some too short to be noticed, some longer than a lease.
-      pauseMs: 300 + random() * 4700,
+      // Some too short to be noticed, some so long that others have finished the runs meanwhile.
+      pauseMs: 300 + random() ** 2 * 7700,
     }),
   );
   const restart: Blow = {
