@@ -1,11 +1,5 @@
-import { chmod, mkdtemp, readdir, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import type { TestProject } from "vitest/node";
-import type { DevDatabase } from "../../src/database/dev-database.ts";
-import { findBinaries, type PostgresBinaries } from "../../src/database/embedded/binaries.ts";
-import { openEmbeddedDatabase } from "../../src/database/embedded/open-embedded-database.ts";
-import { acquireProjectLock } from "../../src/database/project-lock.ts";
+import { startTestPostgres } from "./embedded-postgres.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -14,8 +8,6 @@ declare module "vitest" {
   }
 }
 
-const PREFIX = "aegra-test-postgres-";
-
 /** Gives the whole test run one Postgres: the server of AEGRA_TEST_DATABASE_URL, else one that lives as long as the run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env["AEGRA_TEST_DATABASE_URL"];
@@ -23,61 +15,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide("databaseServerUrl", given);
     return async () => undefined;
   }
-
-  const found = await findBinaries(process.cwd());
-  if (found.kind === "missing") {
-    throw new Error(`Tests need a Postgres: ${found.why}. Set AEGRA_TEST_DATABASE_URL to use another one.`);
-  }
-  await removeOrphans(found.binaries);
-
-  const root = await createRoot();
-  const lock = await acquireProjectLock(root, null);
-  const database = await open(root, found.binaries);
-  project.provide("databaseServerUrl", database.url);
-  return async () => {
-    await database[Symbol.asyncDispose]();
-    await lock[Symbol.asyncDispose]();
-    await rm(root, { recursive: true, force: true, maxRetries: 5 });
-  };
+  const postgres = await startTestPostgres();
+  project.provide("databaseServerUrl", postgres.url);
+  return async () => await postgres[Symbol.asyncDispose]();
 }
-
-async function createRoot(): Promise<string> {
-  const root = await mkdtemp(path.join(tmpdir(), PREFIX));
-  // As root, Postgres runs as another user, who must be able to pass.
-  await chmod(root, 0o755);
-  return root;
-}
-
-const open = (projectRoot: string, binaries: PostgresBinaries): Promise<DevDatabase> =>
-  openEmbeddedDatabase({
-    projectRoot,
-    binaries,
-    // The data are thrown away, so nothing is lost by not syncing them; test files each keep several pools.
-    settings: { fsync: "off", full_page_writes: "off", max_connections: "300" },
-    onProgress: () => undefined,
-  });
-
-/** Runs that were killed leave a Postgres behind, which nobody else would ever stop. */
-async function removeOrphans(binaries: PostgresBinaries): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
-    const root = path.join(tmpdir(), name);
-    // Without a lock file it may belong to a run that is just starting.
-    if (!name.startsWith(PREFIX) || !(await isThere(path.join(root, ".aegra", "dev.lock")))) continue;
-    try {
-      await using _lock = await acquireProjectLock(root, null);
-      // Opening it stops the server that was left, and the new one can be stopped.
-      if (await isThere(path.join(root, ".aegra", "postgres", "postmaster.pid"))) {
-        await (await open(root, binaries))[Symbol.asyncDispose]();
-      }
-      await rm(root, { recursive: true, force: true, maxRetries: 5 });
-    } catch {
-      // Its run is alive, or another run is removing it at this moment.
-    }
-  }
-}
-
-const isThere = (file: string): Promise<boolean> =>
-  stat(file).then(
-    () => true,
-    () => false,
-  );

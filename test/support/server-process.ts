@@ -24,6 +24,12 @@ export async function serverProcess(databaseUrl: string, variables: Record<strin
   onTestFinished(kill);
   const { value: url } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
   if (url === undefined) throw new Error("the server process ended before it was ready");
-  const client = new Client({ apiUrl: url, callerOptions: { maxRetries: 0 } });
-  return { url, client, kill, pause: () => child.kill("SIGSTOP"), resume: () => child.kill("SIGCONT") };
+  return {
+    url,
+    client: new Client({ apiUrl: url, callerOptions: { maxRetries: 0 } }),
+    kill,
+    /** Stops it where it is, without its noticing. */
+    pause: () => void child.kill("SIGSTOP"),
+    resume: () => void child.kill("SIGCONT"),
+  };
 }

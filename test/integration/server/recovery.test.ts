@@ -261,6 +261,8 @@ describe("a run whose worker was lost", () => {
 test("a worker that finds its run taken over stops, and writes nothing", async () => {
   const { client, databaseUrl } = await testServer({ graphs: GRAPHS, environment: SHORT });
   const { gate, thread_id, run_id } = await startSlow(client);
+  const before = { values: { items: ["before"] } };
+  await expect.poll(() => client.threads.getState(thread_id)).toMatchObject(before);
   await using opened = await openTestDatabase(databaseUrl);
   await opened.db.query(
     `update runs set claimed_by = 'other', attempt = 2, lease_expires_at = now() + interval '1 hour' where run_id = $1`,
@@ -277,7 +279,7 @@ test("a worker that finds its run taken over stops, and writes nothing", async (
     claimed_by: "other",
   });
   expect(await client.threads.get(thread_id)).toMatchObject({ status: "busy", values: null });
-  expect(await client.threads.getState(thread_id)).toMatchObject({ values: { items: ["before"] } });
+  expect(await client.threads.getState(thread_id)).toMatchObject(before);
 });
 
 test("a worker whose run was deleted under it writes nothing", async () => {

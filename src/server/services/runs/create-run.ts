@@ -87,7 +87,7 @@ export async function createRuns(
   const runs = await db.transaction((tx) =>
     around(tx, async () => {
       const inserted: Run[] = [];
-      for (const run of prepared) inserted.push(await insert({ ...deps, tx }, caller, run, cancelled));
+      for (const run of prepared) inserted.push(await insert(tx, caller, run, cancelled));
       return inserted;
     }),
   );
@@ -107,11 +107,13 @@ interface PreparedRun {
   readonly configurable: JsonObject;
   /** With the context merged with the assistant's. */
   readonly request: RunCreate;
+  /** Whether the id that the request gives the run is that of another one whose events are still known. */
+  readonly isIdRemembered: boolean;
 }
 
 /** Everything that does not need the thread, and so no transaction. */
 async function prepare(deps: CreateDeps, caller: Caller, request: RunCreate): Promise<PreparedRun> {
-  const { db, engine, requestFeedbackUrls } = deps;
+  const { db, bus, engine, requestFeedbackUrls } = deps;
   if (request.feedback_keys.length > 0 && requestFeedbackUrls === null) {
     throw invalid("feedback_keys", "feedback goes to LangSmith; set LANGSMITH_API_KEY for this server");
   }
@@ -120,20 +122,24 @@ async function prepare(deps: CreateDeps, caller: Caller, request: RunCreate): Pr
   const configurable = { ...(assistant.config as RunConfig).configurable, ...request.config.configurable };
   const context = mergeContext(assistant, request.context);
   await engine.requireNodes({ graph_id: assistant.graph_id, configurable, context }, namedNodes(request));
-  return { assistant, configurable, request: { ...request, context } };
+  const { run_id } = request.config;
+  // The bus may ask the database. In a transaction that would take a second connection, and runs that are made at
+  // the same time could hold all of them and wait for one more.
+  const isIdRemembered = run_id !== undefined && (await bus.findResult(run_id)) !== null;
+  return { assistant, configurable, request: { ...request, context }, isIdRemembered };
 }
 
 /** @param cancelled gets the runs that were told to stop */
 async function insert(
-  { tx, bus }: CreateDeps & { readonly tx: Queryable },
+  tx: Queryable,
   caller: Caller,
-  { assistant, configurable, request }: PreparedRun,
+  { assistant, configurable, request, isIdRemembered }: PreparedRun,
   cancelled: string[],
 ): Promise<Run> {
   const threadId = await lockOrInsertThread(tx, caller, request);
   await requireForkPoint(tx, threadId, request.checkpoint);
   const newRun = toNewRun(assistant, threadId, request);
-  if (request.config.run_id !== undefined) await requireUnusedId({ tx, bus }, newRun);
+  if (request.config.run_id !== undefined) await requireUnusedId(tx, newRun, isIdRemembered);
   cancelled.push(...(await makeWay(tx, newRun)));
   const run = await insertRunOnThread(tx, caller.identity, newRun, {
     metadata: { graph_id: assistant.graph_id, assistant_id: assistant.assistant_id },
@@ -150,12 +156,11 @@ const idTaken = (runId: string) => conflict(`Run '${runId}' already exists; choo
  * retry and not apply its input, or by its events, which whoever follows the new run would get.
  */
 async function requireUnusedId(
-  { tx, bus }: { readonly tx: Queryable; readonly bus: RunBus },
+  tx: Queryable,
   { run_id, thread_id }: NewRun,
+  isRemembered: boolean,
 ): Promise<void> {
-  if ((await bus.findResult(run_id)) !== null || (await hasCheckpointsOfRun(tx, thread_id, run_id))) {
-    throw idTaken(run_id);
-  }
+  if (isRemembered || (await hasCheckpointsOfRun(tx, thread_id, run_id))) throw idTaken(run_id);
 }
 
 /** @returns the id of the thread, whose row is locked or new */
