@@ -129,9 +129,13 @@ describe("a request for a run that is sent twice", () => {
     const threadId = await newThread();
     const key = randomUUID();
     const path = `/threads/${threadId}/runs/wait`;
-    await (await send(path, hi, key)).text();
+    const first = await send(path, hi, key);
+    await first.text();
+    const runId = first.headers.get("content-location")?.split("/").at(-1);
     const other = await testServer({ graphs: GRAPHS, databaseUrl: server.databaseUrl });
     await server.client.threads.delete(threadId);
+    const { rowCount } = await server.db.query("delete from run_ends where run_id = $1", [runId]);
+    expect(rowCount).toBe(1);
 
     const again = await post(`${other.url}${path}`, hi, { "idempotency-key": key });
 

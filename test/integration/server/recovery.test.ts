@@ -164,6 +164,13 @@ describe("a process that is killed", () => {
       return rows[0]?.step;
     };
     await expect.poll(latestStep).toBe(1);
+    // What it has streamed is kept too, a moment later.
+    await expect
+      .poll(async () => {
+        const told = "select 1 from run_events where run_id = $1 and event = 'updates'";
+        return (await opened.db.query(told, [run_id])).rowCount;
+      })
+      .toBe(1);
     await dying.kill();
 
     const { client } = await testServer({ graphs: GRAPHS, databaseUrl, environment: SHORT });
@@ -171,7 +178,11 @@ describe("a process that is killed", () => {
     const updates = Array.fromAsync(client.runs.joinStream(thread_id, run_id, { streamMode: "updates" }));
     gate.open();
     const data = (await updates).filter(({ event }) => event === "updates").map((event) => event.data);
-    expect(data).toEqual([{ work: { items: ["work"] } }, { after: { items: ["after"] } }]);
+    expect(data).toEqual([
+      { before: { items: ["before"] } },
+      { work: { items: ["work"] } },
+      { after: { items: ["after"] } },
+    ]);
     await expect.poll(() => rowOf(databaseUrl, run_id)).toBeUndefined();
     expect(await latestStep()).toBeNull();
   });
