@@ -47,7 +47,11 @@ export function openDatabase(
   });
   // Without listeners, a server restart that cuts a connection would end the whole process. Of one that is in use,
   // the statement it breaks or the next one says so.
-  pool.on("error", onIdleError);
+  pool.on("error", (error) => {
+    // The pool puts the whole client on it, which would fill the log.
+    Reflect.deleteProperty(error, "client");
+    onIdleError(error);
+  });
   pool.on("connect", (client) => client.on("error", () => undefined));
   if (!preparesStatements) pool.on("connect", ignoreNames);
 

@@ -7,7 +7,6 @@ import { deleteAssistant } from "./delete-assistant.ts";
 import type { QueueCounters } from "./queue-events.ts";
 import { readQueue } from "./read-queue.ts";
 import { cancelRun, cancelRunAndWait, cancelRuns } from "./runs/cancel-run.ts";
-import { createRun, createRuns } from "./runs/create-run.ts";
 import { createRunsOnce, sweepIdempotencyKeys } from "./runs/create-runs-once.ts";
 import { executeRun } from "./runs/execute-run.ts";
 import type { RequestFeedbackUrls } from "./runs/feedback-urls.ts";
@@ -80,8 +79,6 @@ export function bindServices(deps: ServiceDeps) {
     cancelRun: bind(cancelRun),
     cancelRunAndWait: bind(cancelRunAndWait),
     cancelRuns: bind(cancelRuns),
-    createRun: bind(createRun),
-    createRuns: bind(createRuns),
     createRunsOnce: bind(createRunsOnce),
     deleteRun: bind(deleteRun),
     executeRun: bind(executeRun),
