@@ -141,8 +141,9 @@ function connectServices(
   let worker: RunWorker | null = null;
   const wakeUps: WakeUps = {
     runsPending() {
-      worker?.wake();
-      notifications.send({ kind: "runs_pending" });
+      // What this process can take at once is nothing for the others.
+      const hasRoom = worker?.wake() ?? false;
+      if (!hasRoom) notifications.send({ kind: "runs_pending" });
     },
     cancelRequested() {
       worker?.checkCancels();

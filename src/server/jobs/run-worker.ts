@@ -33,8 +33,8 @@ interface Deps {
 }
 
 export interface RunWorker extends AsyncDisposable {
-  /** Looks for new runs now. */
-  wake(): void;
+  /** Looks for new runs now. @returns whether it has room for whatever it finds */
+  wake(): boolean;
   /** Looks now whether runs of this worker are to be cancelled. */
   checkCancels(): void;
 }
@@ -47,14 +47,16 @@ export function startRunWorker(
   { db, services, queueCounters, log }: Deps,
   options: RunWorkerOptions,
 ): RunWorker {
-  const { slots, leaseMs, pollMs, drainMs, workerId } = options;
+  const { slots, maxRunsOfGraph, leaseMs, pollMs, drainMs, workerId } = options;
   const leases = createLeaseKeeper({ log, onLost: () => queueCounters.count("lease_losses") }, options);
   const active = new Map<string, Promise<void>>();
-  const limits = createGraphLimits(options.maxRunsOfGraph);
+  const limits = createGraphLimits(maxRunsOfGraph);
   const drain = new AbortController();
   let closing = false;
   let claiming: Promise<void> | null = null;
   let wokenMeanwhile = false;
+  /** Whether the last claim left runs behind that could be taken by now, as far as is known. */
+  let mayHaveMore = false;
 
   const execute = async (run: ClaimedRun) => {
     const { run_id, thread_id, attempt } = run;
@@ -70,7 +72,7 @@ export function startRunWorker(
       leases.release(run_id);
       limits.release(run.kwargs.graph_id);
       active.delete(run_id);
-      wake();
+      if (mayHaveMore) wake();
     }
   };
 
@@ -85,11 +87,13 @@ export function startRunWorker(
     do {
       wokenMeanwhile = false;
       const free = slots - active.size;
+      mayHaveMore = free <= 0;
       if (free <= 0 || closing) return;
       const { exceptGraphs, mostAtOnce } = limits.next();
       const limit = Math.min(free, mostAtOnce);
       const runs = await claimRuns(db, { workerId, leaseMs, limit, exceptGraphs });
       for (const run of runs) begin(run);
+      mayHaveMore = runs.length === limit || exceptGraphs.length > 0;
       // Where a limit kept it from taking as many as it could, there may be more.
       if (runs.length === limit && limit < free) wokenMeanwhile = true;
     } while (wokenMeanwhile);
@@ -97,13 +101,15 @@ export function startRunWorker(
 
   /** One claim at a time; a call during one makes it look once more. */
   const wake = () => {
+    const hasRoom = !closing && slots > active.size && maxRunsOfGraph.size === 0;
     wokenMeanwhile = true;
-    if (closing || claiming !== null) return;
+    if (closing || claiming !== null) return hasRoom;
     claiming = claim()
       .catch((error: unknown) => log.error({ err: error }, "could not claim runs"))
       .finally(() => {
         claiming = null;
       });
+    return hasRoom;
   };
 
   const poll = setInterval(wake, pollMs);

@@ -1,6 +1,6 @@
 import type { CancelAction, ClaimedRun, Fence, RunStatus } from "../domain/run.ts";
 import type { ThreadOutcome } from "../domain/thread.ts";
-import { DEADLOCK_DETECTED, hasSqlState, type Queryable, UNIQUE_VIOLATION } from "./database.ts";
+import { DEADLOCK_DETECTED, hasSqlState, only, type Queryable, UNIQUE_VIOLATION } from "./database.ts";
 import { RUN } from "./runs.ts";
 
 export interface Claim {
@@ -86,15 +86,6 @@ export async function renewLeases(
   return rows;
 }
 
-const FINISH_RUN = `update runs
-        set status = $4, claimed_by = null, lease_expires_at = null, updated_at = now(),
-            -- A run that came to its end before it could be stopped was not cancelled after all.
-            cancel_reason = case when $4 = 'interrupted' and cancel_requested is not null then cancel_reason end
-      where run_id = $1
-        and claimed_by = $2
-        and attempt = $3
-        and status = 'running'`;
-
 /** @returns false when the lease was lost: another worker owns the run now, so drop this result */
 export async function finishRun(
   tx: Queryable,
@@ -103,47 +94,54 @@ export async function finishRun(
 ): Promise<boolean> {
   const { rowCount } = await tx.query({
     name: "finish_run",
-    text: FINISH_RUN,
+    text: `update runs
+        set status = $4, claimed_by = null, lease_expires_at = null, updated_at = now(),
+            -- A run that came to its end before it could be stopped was not cancelled after all.
+            cancel_reason = case when $4 = 'interrupted' and cancel_requested is not null then cancel_reason end
+      where run_id = $1
+        and claimed_by = $2
+        and attempt = $3
+        and status = 'running'`,
     values: [run_id, worker_id, attempt, status],
   });
   return rowCount === 1;
 }
 
+export interface ThreadOfRun extends ThreadOutcome {
+  readonly thread_id: string;
+  /** Whether the run may have written checkpoints, which go with a thread that was made for it. */
+  readonly has_checkpoints: boolean;
+}
+
 /**
- * The same, and leaves what the run made of its thread; that stays busy while other runs are waiting. The thread must
- * have been locked by a statement before this one, or a run that is created meanwhile would not be seen.
+ * The same, and leaves what the run made of its thread; that stays busy while other runs are waiting. A thread that
+ * was made for the run is deleted.
+ * @returns whether other runs of the thread are waiting; null when the lease was lost, as in `finishRun`
  */
 export async function finishRunOnThread(
-  tx: Queryable,
+  db: Queryable,
   { run_id, worker_id, attempt }: Fence,
   status: RunStatus,
-  { status: threadStatus, values, interrupts, error }: ThreadOutcome,
-): Promise<boolean> {
-  const { rowCount } = await tx.query({
+  thread: ThreadOfRun,
+): Promise<boolean | null> {
+  const { thread_id, values, interrupts, error, has_checkpoints } = thread;
+  const { rows } = await db.query<{ has_more: boolean | null }>({
     name: "finish_run_on_thread",
-    text: `with finished as (${FINISH_RUN} returning thread_id)
-     update threads
-        set status = case when exists (
-              select from runs
-               where runs.thread_id = threads.thread_id and runs.run_id <> $1
-                 and runs.status in ('pending', 'running'))
-              then 'busy' else $5 end,
-            "values" = coalesce($6::jsonb, "values"), interrupts = $7, error = $8,
-            updated_at = now(), state_updated_at = now()
-       from finished
-      where threads.thread_id = finished.thread_id`,
+    text: "select finish_run_on_thread($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) as has_more",
     values: [
       run_id,
+      thread_id,
       worker_id,
       attempt,
       status,
-      threadStatus,
+      thread.status,
       values === null ? null : JSON.stringify(values),
       interrupts,
       error === null ? null : JSON.stringify(error),
+      has_checkpoints,
     ],
   });
-  return rowCount === 1;
+  return only(rows).has_more;
 }
 
 /**

@@ -3,14 +3,18 @@ import type { Page } from "../domain/page.ts";
 import type { CancelAction, NewRun, Run, RunFailure, RunResult, RunStatus } from "../domain/run.ts";
 import type { Interrupts } from "../domain/thread.ts";
 import { createConditions } from "./conditions.ts";
-import type { Queryable } from "./database.ts";
+import { only, type Queryable } from "./database.ts";
 
 export const RUN =
   "run_id, thread_id, assistant_id, status, multitask_strategy, metadata, kwargs, cancel_reason, created_at, updated_at";
 
-const INSERT_RUN = `insert into runs (run_id, thread_id, assistant_id, owner, multitask_strategy, metadata, kwargs,
-                       delete_thread, available_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 second')
+const RUN_COLUMNS =
+  "run_id, thread_id, assistant_id, owner, multitask_strategy, metadata, kwargs, delete_thread, available_at";
+const runValues = (threadId: string) =>
+  `$1, ${threadId}, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 second'`;
+
+const INSERT_RUN = `insert into runs (${RUN_COLUMNS})
+     values (${runValues("$2")})
      on conflict (run_id) do nothing
      returning ${RUN}`;
 
@@ -52,6 +56,50 @@ export async function insertRunOnThread(
     values: [...toInsertValues(owner, run), thread.metadata, thread.config],
   });
   return rows[0] ?? null;
+}
+
+/**
+ * The same in one trip, for a run with a new id. The order of the queue is that in which runs get hold of the thread,
+ * as it is when the caller has locked that.
+ * @returns null when the owner has no such thread
+ */
+export async function insertRunOnFoundThread(
+  db: Queryable,
+  owner: string,
+  run: NewRun,
+  thread: { readonly metadata: JsonObject; readonly config: JsonObject },
+): Promise<Run | null> {
+  const { rows } = await db.query<Run>({
+    name: "insert_run_on_found_thread",
+    text: `with busy as (
+       update threads set status = 'busy', metadata = metadata || $10, config = $11, updated_at = now()
+        where thread_id = $2 and owner = $4
+       returning thread_id)
+     insert into runs (${RUN_COLUMNS}) select ${runValues("thread_id")} from busy
+     returning ${RUN}`,
+    values: [...toInsertValues(owner, run), thread.metadata, thread.config],
+  });
+  return rows[0] ?? null;
+}
+
+/** Adds a pending run with a new id, and the thread that is made for it alone, which is in no list. */
+export async function insertRunWithThread(
+  db: Queryable,
+  owner: string,
+  run: NewRun,
+  thread: { readonly metadata: JsonObject; readonly config: JsonObject },
+): Promise<Run> {
+  const { rows } = await db.query<Run>({
+    name: "insert_run_with_thread",
+    text: `with made as (
+       insert into threads (thread_id, owner, ephemeral, status, metadata, config)
+       values ($2, $4, true, 'busy', $10, $11)
+       returning thread_id)
+     insert into runs (${RUN_COLUMNS}) select ${runValues("thread_id")} from made
+     returning ${RUN}`,
+    values: [...toInsertValues(owner, run), thread.metadata, thread.config],
+  });
+  return only(rows);
 }
 
 /** @param threadId null finds the run on whatever thread it is */

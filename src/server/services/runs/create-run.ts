@@ -25,7 +25,8 @@ import { requireForkPoint } from "../threads/require-checkpoint.ts";
 import type { WakeUps } from "../wake-ups.ts";
 import { cancelUnfinishedRun } from "./cancel-run.ts";
 import type { RequestFeedbackUrls } from "./feedback-urls.ts";
-import { namedNodes, toNewRun } from "./new-run.ts";
+import { insertAtOnce } from "./insert-at-once.ts";
+import { namedNodes, threadSettings, toNewRun } from "./new-run.ts";
 
 export interface CreateDeps {
   readonly db: Database;
@@ -76,16 +77,26 @@ export async function createRuns(
   deps: CreateDeps,
   caller: Caller,
   requests: readonly RunCreate[],
-  around: AroundInsert = (_tx, insert) => insert(),
+  around: AroundInsert | null = null,
 ): Promise<readonly Run[]> {
   const { db, wakeUps } = deps;
   // One after the other: what a batch asks of the database at once stays what a single run asks.
   const prepared: PreparedRun[] = [];
   for (const request of requests) prepared.push(await prepare(deps, caller, request));
 
+  const [only, ...others] = prepared;
+  const quick =
+    around === null && only !== undefined && others.length === 0
+      ? await insertAtOnce(db, caller, only)
+      : null;
+  if (quick !== null) {
+    wakeUps.runsPending();
+    return [quick];
+  }
+
   const cancelled: string[] = [];
   const runs = await db.transaction((tx) =>
-    around(tx, async () => {
+    (around ?? insertAlone)(tx, async () => {
       const inserted: Run[] = [];
       for (const run of prepared) inserted.push(await insert(tx, caller, run, cancelled));
       return inserted;
@@ -102,7 +113,9 @@ export async function createRuns(
 
 type AroundInsert = (tx: Queryable, insert: () => Promise<readonly Run[]>) => Promise<readonly Run[]>;
 
-interface PreparedRun {
+const insertAlone: AroundInsert = (_tx, insert) => insert();
+
+export interface PreparedRun {
   readonly assistant: Assistant;
   readonly configurable: JsonObject;
   /** With the context merged with the assistant's. */
@@ -141,10 +154,12 @@ async function insert(
   const newRun = toNewRun(assistant, threadId, request);
   if (request.config.run_id !== undefined) await requireUnusedId(tx, newRun, isIdRemembered);
   cancelled.push(...(await makeWay(tx, newRun)));
-  const run = await insertRunOnThread(tx, caller.identity, newRun, {
-    metadata: { graph_id: assistant.graph_id, assistant_id: assistant.assistant_id },
-    config: { configurable },
-  });
+  const run = await insertRunOnThread(
+    tx,
+    caller.identity,
+    newRun,
+    threadSettings({ assistant, configurable }),
+  );
   if (run === null) throw idTaken(newRun.run_id);
   return run;
 }

@@ -74,6 +74,7 @@ export async function executeRun(deps: Deps, run: ClaimedRun, signals: StreamSig
 }
 
 async function execute(deps: Deps, run: ClaimedRun, signals: StreamSignals): Promise<Outcome> {
+  const { wakeUps } = deps;
   const feedbackUrls = requestFeedback(deps, run, signals);
   const execution = await runGraph(deps, run, signals);
   const { failure, stopped } = execution;
@@ -83,7 +84,7 @@ async function execute(deps: Deps, run: ClaimedRun, signals: StreamSignals): Pro
     // Whoever goes on with it must not be heard of before what was streamed here.
     await deps.bus.flushed();
     if (!(await patiently(() => handBackRun(deps.db, run)))) return "lost";
-    deps.wakeUps.runsPending();
+    wakeUps.runsPending();
     return "handed_back";
   }
   if (stopped === "rollback") return (await patiently(() => rollBack(deps, run))) ? "rolled_back" : "lost";
@@ -93,8 +94,9 @@ async function execute(deps: Deps, run: ClaimedRun, signals: StreamSignals): Pro
   const result = await patiently(() => readResult(deps, run, { failure, stopped }));
   // Before the rows say that the run is over: from then on its end must be heard of soon.
   const feedback = await feedbackUrls;
-  const kept = await patiently(() => deps.db.transaction((tx) => writeResult(tx, run, result)));
-  if (!kept) return "lost";
+  const hasMore = await patiently(() => writeResult(deps.db, run, result));
+  if (hasMore === null) return "lost";
+  if (hasMore) wakeUps.runsPending();
   publishEnd(deps, run, { ...result, ...(feedback !== null && { feedback }) });
   if (result.state !== null && !run.delete_thread) deps.bus.publishState(run.thread_id, result.state);
   return result.status;
@@ -214,24 +216,18 @@ function toStatuses(
     : { status: "success", threadStatus: "idle" };
 }
 
-/** @returns false when the lease was lost and nothing was written */
-async function writeResult(tx: Queryable, run: ClaimedRun, result: FinalResult): Promise<boolean> {
+/** @returns whether other runs of the thread are waiting; null when the lease was lost and nothing was written */
+const writeResult = (db: Queryable, run: ClaimedRun, result: FinalResult): Promise<boolean | null> => {
   const { status, threadStatus, state, error } = result;
-  // Without its thread, the run's row is gone too.
-  if (!(await lockThread(tx, run.thread_id))) return false;
-  if (run.delete_thread) {
-    if (!(await finishRun(tx, run, status))) return false;
-    await deleteThreadOfRun(tx, run.thread_id);
-    await deleteCheckpointsOfThread(tx, run.thread_id);
-    return true;
-  }
-  return finishRunOnThread(tx, run, status, {
+  return finishRunOnThread(db, run, status, {
+    thread_id: run.thread_id,
     status: threadStatus,
     values: state?.values ?? null,
     interrupts: state === null ? {} : interruptsByTask(state),
     error: error === null ? null : { ...error },
+    has_checkpoints: true,
   });
-}
+};
 
 async function rollBack(deps: Deps, run: ClaimedRun): Promise<boolean> {
   const result: RunResult = { status: "interrupted", values: null, interrupts: [], error: null };
@@ -266,6 +262,8 @@ async function finishUnchanged(
   });
   if (!kept) return false;
   if (!run.delete_thread) await refreshThread(deps, run.thread_id, "rollback");
+  // There may be another one that waited for it.
+  deps.wakeUps.runsPending();
   publishEnd(deps, run, result);
   return true;
 }

@@ -3,7 +3,7 @@ import { newId } from "../../domain/new-id.ts";
 import type { NewRun } from "../../domain/run.ts";
 import { mergeRunConfig } from "../../domain/run-config.ts";
 import type { NodeReference } from "../../engine/require-nodes.ts";
-import type { RunCreate } from "./create-run.ts";
+import type { PreparedRun, RunCreate } from "./create-run.ts";
 
 /** Every node that the request names, and where. */
 export function namedNodes({ interrupt_before, interrupt_after, command }: RunCreate): NodeReference[] {
@@ -64,3 +64,12 @@ export function toNewRun(assistant: Assistant, threadId: string, request: RunCre
     },
   };
 }
+
+/** What a thread remembers of the run that was last queued on it. */
+export const threadSettings = ({
+  assistant,
+  configurable,
+}: Pick<PreparedRun, "assistant" | "configurable">) => ({
+  metadata: { graph_id: assistant.graph_id, assistant_id: assistant.assistant_id },
+  config: { configurable },
+});
