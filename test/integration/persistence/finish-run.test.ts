@@ -44,7 +44,7 @@ test("a run that is created while another one ends keeps the thread busy, and th
     await insertRunOnFoundThread(tx, OWNER, { ...like, run_id: randomUUID(), delaySeconds: 0 }, NO_SETTINGS);
     return { finishing };
   });
-  expect(await await waiting).toBe(true);
+  expect(await finishing).toBe(true);
   expect(await findThread(db, OWNER, threadId)).toMatchObject({ status: "busy", values: { a: 1 } });
   expect(await listUnfinishedRuns(db, threadId)).toHaveLength(1);
 });
