@@ -12,7 +12,8 @@ import type { Services } from "../services/bind.ts";
 import type { RunRef } from "../services/runs/join-run.ts";
 import type { Env } from "./env.ts";
 import { sendEvents } from "./send-events.ts";
-import { type EventBatches, toKeptAliveStream } from "./sse.ts";
+import type { EventBatches } from "./sse.ts";
+import { respondWithLateJson } from "./wait-response.ts";
 
 export interface RunResponses {
   /** The events of a run as a stream that can be resumed. */
@@ -89,19 +90,14 @@ export function createRunResponses(
       const { ended } = run.isNew
         ? { ended: services.waitForCreatedRun(run.run_id, signal) }
         : await services.waitForRun(c.var.caller, run, signal);
-      c.header("Content-Type", "application/json");
-      // JSON may begin with white space, so a line break keeps the connection without changing the answer.
-      return c.body(toKeptAliveStream(bodyOf(ended), "\n", { heartbeatMs, onLeave: leave }));
+      const text = ended.then((result) => JSON.stringify(toWaitBody(result)));
+      return respondWithLateJson(c, text, { heartbeatMs, onLeave: leave });
     },
   };
 }
 
 const streamPath = ({ thread_id, run_id }: RunRef): string =>
   thread_id === null ? `/runs/${run_id}/stream` : `/threads/${thread_id}/runs/${run_id}/stream`;
-
-async function* bodyOf(ended: Promise<RunResult | null>) {
-  yield JSON.stringify(toWaitBody(await ended));
-}
 
 /**
  * Values of the thread; `__interrupt__` says that the graph waits for an answer, `__error__` that it failed,
