@@ -60,7 +60,7 @@ export function createHttpApp({ services, log, facts, isUnavailable }: HttpDeps,
     .route("/", docsRoutes(describe))
     .use(async (c, next) => {
       c.set("caller", ANONYMOUS);
-      c.set("configurable", readConfigurable(c.req.raw.headers));
+      c.set("readConfigurable", () => readConfigurable(c.req.raw.headers));
       await next();
     })
     .route("/", assistantRoutes(services))

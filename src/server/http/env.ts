@@ -7,7 +7,7 @@ export interface Env {
     caller: Caller;
     log: Logger;
     requestId: string;
-    /** Headers of the request that its runs find in their configuration; what the body says wins over them. */
-    configurable: Readonly<Record<string, string>>;
+    /** Reads headers of the request that its runs find in their configuration; what the body says wins over them. */
+    readConfigurable: () => Readonly<Record<string, string>>;
   };
 }

@@ -43,8 +43,9 @@ export const contentLocation = (isStateless: boolean, { thread_id, run_id }: Run
 
 /** A request for a run, with what its headers say to the configuration. */
 export const withHeaders = <T extends { readonly config: RunConfig }>(c: Context<Env>, request: T): T => {
-  if (Object.keys(c.var.configurable).length === 0) return request;
-  const configurable = { ...c.var.configurable, ...request.config.configurable };
+  const fromHeaders = c.var.readConfigurable();
+  if (Object.keys(fromHeaders).length === 0) return request;
+  const configurable = { ...fromHeaders, ...request.config.configurable };
   return { ...request, config: { ...request.config, configurable } };
 };
 
