@@ -1,3 +1,5 @@
+import { hash } from "node:crypto";
+
 /**
  * The statements on LangGraph's tables. Each has a name, under which a connection has it parsed and planned once. So
  * that a plan made while tables were small is still one when they are not, what has a key is looked up by it:
@@ -56,20 +58,30 @@ export type CheckpointPart = { readonly position: string } & (
       readonly checkpoint_id: string;
       readonly parent_checkpoint_id: string | null;
       readonly checkpoint: object;
-      readonly metadata: Record<string, unknown>;
+      /** JSON text, for the serializer to read as it reads values. */
+      readonly metadata: string;
     }
-  | { readonly part: "value"; readonly channel: string; readonly type: string; readonly blob: Uint8Array }
+  | ({ readonly part: "value" } & StoredValue)
   | ({ readonly part: "write" } & StoredWrite)
 );
 
-export interface StoredWrite {
+/** A value as it is read: JSON as text, since as binary it would arrive in hexadecimal digits, others as they are. */
+export interface StoredValue {
+  readonly channel: string;
+  readonly type: string;
+  readonly json: string | null;
+  readonly blob: Uint8Array | null;
+}
+
+export interface StoredWrite extends StoredValue {
   readonly task_id: string;
   readonly task_path: string;
   readonly idx: number;
-  readonly channel: string;
-  readonly type: string;
-  readonly blob: Uint8Array;
 }
+
+const columnsOf = (row: string): string => `${row}.channel, ${row}.type,
+         case when ${row}.type = 'json' then convert_from(${row}.blob, 'UTF8') end as json,
+         case when ${row}.type <> 'json' then ${row}.blob end as blob`;
 
 /**
  * Checkpoints with all that belongs to them, each part a row of its own: as lists of binary values they would be
@@ -77,18 +89,18 @@ export interface StoredWrite {
  *
  * @param page the end of a query for checkpoints, from `where` on, newest first
  */
-export const readCheckpoints = (page: string): string => `
+const readCheckpoints = (page: string): string => `
   with page as (
          select thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata
            from checkpoints ${page}),
        found as (select row_number() over (order by checkpoint_id desc) as position, page.* from page)
   select position, 'checkpoint' as part, thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id,
-         checkpoint, metadata, null as channel, null as type, null::bytea as blob,
+         checkpoint, metadata::text as metadata, null as channel, null as type, null as json, null::bytea as blob,
          null as task_id, null as task_path, null::int as idx
     from found
    union all
   select position, 'value', null, null, null, null,
-         null, null, blobs.channel, blobs.type, blobs.blob,
+         null, null, ${columnsOf("blobs")},
          null, null, null
     from found
    cross join jsonb_each_text(found.checkpoint -> 'channel_versions') as versions(channel, version)
@@ -101,7 +113,7 @@ export const readCheckpoints = (page: string): string => `
    where blobs.type <> 'empty'
    union all
   select position, 'write', null, null, null, null,
-         null, null, writes.channel, writes.type, writes.blob,
+         null, null, ${columnsOf("writes")},
          writes.task_id, writes.task_path, writes.idx
     from found
     join checkpoint_writes writes using (thread_id, checkpoint_ns, checkpoint_id)`;
@@ -115,6 +127,12 @@ export const READ_LATEST_CHECKPOINT: Statement = {
   name: "read_latest_checkpoint",
   text: readCheckpoints("where thread_id = $1 and checkpoint_ns = $2 order by checkpoint_id desc limit 1"),
 };
+
+/** @param page as above; there are but a few, of which each connection keeps its plan */
+export const readPage = (page: string): Statement => ({
+  name: `read_page_${hash("sha1", page)}`,
+  text: readCheckpoints(page),
+});
 
 /** One row of the answer: the value that a channel had at an ancestor, or one that was written there. */
 export interface DeltaPart extends StoredWrite {
@@ -146,13 +164,13 @@ const findAncestors = (target: string): string => `
              offset 0) missing
        cross join lateral (${oneCheckpoint("child.parent_checkpoint_id")}) parent
        where missing.channels <> '{}')
-  select ancestors.age, 'seed' as part, wanted.channel, blobs.type, blobs.blob,
+  select ancestors.age, 'seed' as part, ${columnsOf("blobs")},
          null as task_id, null as task_path, null::int as idx
     from ancestors
    cross join unnest(ancestors.wanted) as wanted(channel)
-   cross join lateral (${oneValue("ancestors", "type, blob")}) blobs
+   cross join lateral (${oneValue("ancestors", "channel, type, blob")}) blobs
    union all
-  select ancestors.age, 'write', writes.channel, writes.type, writes.blob,
+  select ancestors.age, 'write', ${columnsOf("writes")},
          writes.task_id, writes.task_path, writes.idx
     from ancestors
    cross join lateral (

@@ -21,7 +21,8 @@ import {
   READ_DELTAS,
   READ_LATEST_CHECKPOINT,
   READ_LATEST_DELTAS,
-  readCheckpoints,
+  readPage,
+  type StoredValue,
   type StoredWrite,
   UPSERT_WRITES,
 } from "./checkpoint-statements.ts";
@@ -122,10 +123,10 @@ export class OneTripSaver extends PostgresSaver {
     options?: CheckpointListOptions,
   ): AsyncGenerator<CheckpointTuple> {
     const [where, values] = this._searchWhere(config, options?.filter, options?.before);
-    const { rows } = await this.#pool.query<CheckpointPart>(
-      readCheckpoints(`${where} order by checkpoint_id desc limit $${values.length + 1}`),
-      [...values, options?.limit ?? null],
-    );
+    const { rows } = await this.#pool.query<CheckpointPart>({
+      ...readPage(`${where} order by checkpoint_id desc limit $${values.length + 1}`),
+      values: [...values, options?.limit ?? null],
+    });
     const found = toStoredCheckpoints(rows);
     if (found.some(isOld)) yield* super.list(config, options);
     else for (const stored of found) yield await this.#toTuple(stored);
@@ -160,17 +161,15 @@ export class OneTripSaver extends PostgresSaver {
     );
     return {
       writes: await this.#loadWrites(writes),
-      ...(seed !== undefined && { seed: await this.serde.loadsTyped(seed.type, seed.blob) }),
+      ...(seed !== undefined && { seed: await this.#load(seed) }),
     };
   }
 
   async #toTuple({ row, values, writes }: StoredCheckpoint): Promise<CheckpointTuple> {
     const { thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id } = row;
     const [channelValues, metadata, pendingWrites] = await Promise.all([
-      Promise.all(
-        values.map(async ({ channel, type, blob }) => [channel, await this.serde.loadsTyped(type, blob)]),
-      ),
-      this._loadMetadata(row.metadata),
+      Promise.all(values.map(async (value) => [value.channel, await this.#load(value)])),
+      this.serde.loadsTyped("json", row.metadata),
       this.#loadWrites(inWriteOrder(writes)),
     ]);
     const { channel_versions, versions_seen } = row.checkpoint;
@@ -193,13 +192,17 @@ export class OneTripSaver extends PostgresSaver {
   #loadWrites(writes: readonly StoredWrite[]): Promise<[string, string, unknown][]> {
     return Promise.all(
       writes.map(
-        async ({ task_id, channel, type, blob }): Promise<[string, string, unknown]> => [
-          task_id,
-          channel,
-          await this.serde.loadsTyped(type, blob),
+        async (write): Promise<[string, string, unknown]> => [
+          write.task_id,
+          write.channel,
+          await this.#load(write),
         ],
       ),
     );
+  }
+
+  #load({ type, json, blob }: StoredValue): Promise<unknown> {
+    return this.serde.loadsTyped(type, (json ?? blob) as string | Uint8Array);
   }
 }
 

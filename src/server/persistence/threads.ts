@@ -158,16 +158,21 @@ export async function listThreadsOfAssistant(
   return rows.map(({ thread_id }) => thread_id);
 }
 
-/** Which graph a thread talks to and how it was configured, whoever owns it. */
+/**
+ * Which graph a thread talks to and how it was configured: all of a thread that reading its state needs.
+ * @param owner null for a thread of whoever
+ */
 export async function findThreadGraph(
   db: Queryable,
+  owner: string | null,
   threadId: string,
-): Promise<{ graph_id: string | null; configurable: unknown } | null> {
-  const { rows } = await db.query<{ graph_id: string | null; configurable: unknown }>(
-    `select metadata ->> 'graph_id' as graph_id, config -> 'configurable' as configurable
-       from threads where thread_id = $1`,
-    [threadId],
-  );
+): Promise<{ readonly graph_id: unknown; readonly configurable: unknown } | null> {
+  const { rows } = await db.query<{ graph_id: unknown; configurable: unknown }>({
+    name: "find_thread_graph",
+    text: `select metadata -> 'graph_id' as graph_id, config -> 'configurable' as configurable
+       from threads where thread_id = $1 and owner = coalesce($2, owner)`,
+    values: [threadId, owner],
+  });
   return rows[0] ?? null;
 }
 

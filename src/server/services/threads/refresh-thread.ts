@@ -1,10 +1,10 @@
 import type { ThreadState } from "../../domain/checkpoint.ts";
-import { isJsonObject } from "../../domain/json.ts";
 import type { CancelAction } from "../../domain/run.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { interruptsByTask, type ThreadGraph } from "../../engine/thread-state.ts";
 import type { Database, Queryable } from "../../persistence/database.ts";
 import { findThreadGraph, updateIdleThreadOutcome, updateThreadOutcome } from "../../persistence/threads.ts";
+import { toThreadGraph } from "./to-thread-graph.ts";
 
 interface Deps {
   readonly db: Database;
@@ -21,13 +21,10 @@ export async function refreshThread(
   threadId: string,
   action: CancelAction,
 ): Promise<void> {
-  const thread = await findThreadGraph(db, threadId);
-  if (thread === null || thread.graph_id === null) return;
-  const { graph_id, configurable } = thread;
-  const state = await engine.readThreadState(
-    { graph_id, thread_id: threadId, configurable: isJsonObject(configurable) ? configurable : {} },
-    { subgraphs: false },
-  );
+  const thread = await findThreadGraph(db, null, threadId);
+  const graph = thread === null ? null : toThreadGraph(threadId, thread);
+  if (graph === null) return;
+  const state = await engine.readThreadState(graph, { subgraphs: false });
   const isUndone = action === "rollback";
   const waits = state.interrupts.length > 0 || (isUndone && state.next.length > 0);
   await updateIdleThreadOutcome(

@@ -3,18 +3,18 @@ import { toAssistantId } from "../../domain/assistant.ts";
 import type { Caller } from "../../domain/caller.ts";
 import type { Checkpoint, CheckpointRef, ThreadState } from "../../domain/checkpoint.ts";
 import { conflict, DomainError, invalid, notFound } from "../../domain/errors.ts";
-import { isJsonObject, type JsonObject } from "../../domain/json.ts";
+import type { JsonObject } from "../../domain/json.ts";
 import type { Thread } from "../../domain/thread.ts";
 import type { Engine } from "../../engine/engine.ts";
-import type { HistoryOptions, StateUpdate } from "../../engine/thread-state.ts";
+import type { HistoryOptions, StateUpdate, ThreadGraph } from "../../engine/thread-state.ts";
 import { updateLatestCheckpointMetadata } from "../../persistence/checkpoints.ts";
 import { type Database, isDatabaseError, type Queryable } from "../../persistence/database.ts";
-import { findThreadForUpdate, updateThreadMetadata } from "../../persistence/threads.ts";
+import { findThreadForUpdate, findThreadGraph, updateThreadMetadata } from "../../persistence/threads.ts";
 import { getAssistant } from "../assistants.ts";
 import { publishLatestState } from "./publish-state.ts";
 import { writeLatestState } from "./refresh-thread.ts";
 import { requireCheckpoint } from "./require-checkpoint.ts";
-import { getThread } from "./threads.ts";
+import { toThreadGraph } from "./to-thread-graph.ts";
 
 interface Deps {
   readonly db: Database;
@@ -50,9 +50,8 @@ export async function getThreadState(
   threadId: string,
   { checkpoint, subgraphs }: StateRead,
 ): Promise<ThreadState> {
-  const thread = await getThread({ db }, caller, threadId);
+  const graph = await getThreadGraph(db, caller, threadId);
   await requireCheckpoint(db, threadId, checkpoint);
-  const graph = findThreadGraph(thread);
   return graph === null ? EMPTY : engine.readThreadState(graph, { checkpoint, subgraphs });
 }
 
@@ -63,8 +62,7 @@ export async function getThreadHistory(
   threadId: string,
   options: HistoryOptions,
 ): Promise<ThreadState[]> {
-  const thread = await getThread({ db }, caller, threadId);
-  const graph = findThreadGraph(thread);
+  const graph = await getThreadGraph(db, caller, threadId);
   return graph === null ? [] : engine.readThreadHistory(graph, options);
 }
 
@@ -90,7 +88,10 @@ export async function updateThreadState(
       throw conflict(`Thread '${threadId}' has a run in progress; wait for it or cancel it first`);
     }
     await requireCheckpoint(tx, threadId, update.checkpoint);
-    const graph = findThreadGraph(thread) ?? (await adoptGraph(tx, caller, thread));
+    const { metadata, config } = thread;
+    const graph =
+      toThreadGraph(threadId, { graph_id: metadata["graph_id"], configurable: config["configurable"] }) ??
+      (await adoptGraph(tx, caller, thread));
     const checkpoint = await engine.updateThreadState(graph, update).catch(refuseUpdate);
     return { checkpoint, state: await writeLatestState(engine, tx, graph) };
   });
@@ -109,7 +110,7 @@ export async function patchThreadState(
   { metadata }: { readonly metadata: JsonObject },
 ): Promise<void> {
   const { db } = deps;
-  const graph = findThreadGraph(await getThread({ db }, caller, threadId));
+  const graph = await getThreadGraph(db, caller, threadId);
   if (!(await updateLatestCheckpointMetadata(db, threadId, metadata))) {
     throw conflict(`Thread '${threadId}' has no state yet; run an assistant on it or update its state first`);
   }
@@ -122,12 +123,11 @@ function refuseUpdate(cause: unknown): never {
   throw invalid("values", cause instanceof Error ? cause.message : String(cause), { cause });
 }
 
-/** Which graph the thread talks to: that of its last run. Null before the first. */
-function findThreadGraph({ thread_id, metadata, config }: Thread) {
-  const graph_id = metadata["graph_id"];
-  if (typeof graph_id !== "string") return null;
-  const configurable = config["configurable"];
-  return { graph_id, thread_id, configurable: isJsonObject(configurable) ? configurable : {} };
+/** @throws DomainError `not_found` for the thread */
+async function getThreadGraph(db: Queryable, caller: Caller, threadId: string): Promise<ThreadGraph | null> {
+  const found = await findThreadGraph(db, caller.identity, threadId);
+  if (found === null) throw notFound("Thread", threadId);
+  return toThreadGraph(threadId, found);
 }
 
 /** A client may name the assistant before the first run; from now on the thread talks to its graph. */
@@ -135,7 +135,7 @@ async function adoptGraph(
   db: Queryable,
   caller: Caller,
   { thread_id, metadata }: Thread,
-): Promise<{ graph_id: string; thread_id: string; configurable: JsonObject }> {
+): Promise<ThreadGraph> {
   const assistantId = metadata["assistant_id"];
   if (typeof assistantId !== "string") {
     throw new DomainError(
