@@ -5,6 +5,7 @@ import type { GraphRegistry } from "./graph-registry.ts";
 import { createTracer } from "./langsmith-tracer.ts";
 import type { Graph } from "./load-graph.ts";
 import { requireOpenQuestions } from "./require-open-questions.ts";
+import { silentListener } from "./silent-listener.ts";
 import {
   createEventTranslator,
   type GraphChunk,
@@ -107,9 +108,7 @@ function toStreamOptions(
     },
     tags: [...(config.tags ?? [])],
     runId: run.run_id,
-    // Where nobody listens, LangChain leaves the messages of a model without an id. Then an update would carry
-    // none, and the state one that no client has seen before.
-    callbacks: [(langsmith_tracer && createTracer(langsmith_tracer)) ?? {}],
+    callbacks: [(langsmith_tracer && createTracer(langsmith_tracer)) ?? silentListener],
     durability,
     // Keys that are undefined would override what the graph was compiled with.
     ...(config.run_name !== undefined && { runName: config.run_name }),
