@@ -1,5 +1,5 @@
 import { isGraphDrained, RunControl } from "@langchain/langgraph";
-import { type ClaimedRun, type NewRunEvent, RunDrained } from "../domain/run.ts";
+import { type ClaimedRun, type NewRunEvent, RunDrained, toBeginning } from "../domain/run.ts";
 import { toRunnableConfig } from "./checkpoint-config.ts";
 import type { GraphRegistry } from "./graph-registry.ts";
 import { createTracer } from "./langsmith-tracer.ts";
@@ -41,7 +41,7 @@ export async function* streamGraph(
   signals: StreamSignals,
 ): AsyncGenerator<NewRunEvent, void, undefined> {
   const { kwargs } = run;
-  yield toEvent("metadata", [], { run_id: run.run_id, attempt: run.attempt });
+  yield toBeginning(run.run_id, run.attempt);
   // LangGraph would begin, and write its first checkpoint, before it looks at the signal.
   signals.abort.throwIfAborted();
 
