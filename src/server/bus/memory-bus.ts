@@ -185,7 +185,8 @@ export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
     findResult: async (runId) => streams.get(runId)?.result ?? null,
 
     settle(runId, found) {
-      append(runId, [found.end]);
+      const isUntold = streamOf(runId).nextSeq === firstSeq(1);
+      append(runId, isUntold ? [found.beginning, found.end] : [found.end]);
       end(runId, found.result);
     },
 

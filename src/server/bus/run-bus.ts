@@ -97,6 +97,8 @@ export interface BeginningRun {
 }
 
 export interface FoundEnd {
+  /** The first event, of which whoever follows a run that never began may have been told all the same. */
+  readonly beginning: NewRunEvent;
   /** The last event. */
   readonly end: NewRunEvent;
   readonly result: RunResult;

@@ -190,6 +190,12 @@ export interface RunEvent extends NewRunEvent {
   readonly seq: number;
 }
 
+/** What each attempt begins with. Of a run that has been accepted, the first event is thus known. */
+export const toBeginning = (run_id: string, attempt: number): NewRunEvent => ({
+  event: "metadata",
+  data: JSON.stringify({ run_id, attempt }),
+});
+
 /** Whether a run ended because something went wrong. */
 export const hasFailed = (status: RunStatus | null): boolean => status === "error" || status === "timeout";
 

@@ -37,8 +37,14 @@ export function createEventTranslator(request: StreamRequest): (chunk: GraphChun
   const { modes, subgraphs } = request;
   const toMessages = modes.has("messages") ? createMessageAccumulator() : () => [];
   const toLifecycle = modes.has("lifecycle") ? createLifecycleTracker() : () => [];
+  const toTokenData = createTokenEncoder();
+  const isOnlyTuple = modes.has("messages-tuple") && !modes.has("messages") && !modes.has("lifecycle");
 
   return ([namespace, mode, payload]) => {
+    if (mode === "messages" && isOnlyTuple) {
+      if (namespace.length > 0 && !subgraphs) return [];
+      return [{ event: toName("messages", namespace), data: toTokenData(payload) }];
+    }
     const lifecycle = toLifecycle(namespace, mode, payload);
     if (namespace.length > 0 && !subgraphs) return lifecycle;
     const payloads = [...toMessages(mode, payload), ...toPayloads(modes, mode, payload)];
@@ -57,9 +63,31 @@ function toPayloads(modes: ReadonlySet<StreamMode>, mode: GraphStreamMode, paylo
 
 /** An event of a subgraph carries its namespace in its name: `updates|child:1f…`. */
 export const toEvent = (event: string, namespace: readonly string[], data: unknown): NewRunEvent => ({
-  event: [event, ...namespace].join("|"),
+  event: toName(event, namespace),
   data: JSON.stringify(toJson(data) ?? null),
 });
+
+const toName = (event: string, namespace: readonly string[]): string =>
+  namespace.length === 0 ? event : [event, ...namespace].join("|");
+
+/**
+ * Writes messages with their metadata as JSON. All tokens of a call of a model come with one and the same object of
+ * metadata, most of their text, which is written once.
+ */
+function createTokenEncoder(): (payload: unknown) => string {
+  const written = new WeakMap<object, string>();
+  const toText = (value: unknown) => JSON.stringify(toJson(value) ?? null);
+  const toMetadataText = (metadata: object): string => {
+    const text = written.get(metadata) ?? toText(metadata);
+    written.set(metadata, text);
+    return text;
+  };
+  return (payload) => {
+    const [message, metadata] = payload as [unknown, unknown];
+    const isShared = typeof metadata === "object" && metadata !== null;
+    return `[${toText(message)},${isShared ? toMetadataText(metadata) : toText(metadata)}]`;
+  };
+}
 
 function toProtocolPayload(mode: GraphStreamMode, payload: unknown): unknown {
   if (!isJsonObject(payload)) return payload;

@@ -1,10 +1,13 @@
+import type { BaseCallbackHandler } from "@langchain/core/callbacks/base";
+import type { StreamEvent } from "@langchain/core/tracers/log_stream";
 import { isGraphDrained, RunControl } from "@langchain/langgraph";
-import { type ClaimedRun, type NewRunEvent, RunDrained } from "../domain/run.ts";
+import { type ClaimedRun, type NewRunEvent, RunDrained, toBeginning } from "../domain/run.ts";
 import { toRunnableConfig } from "./checkpoint-config.ts";
 import type { GraphRegistry } from "./graph-registry.ts";
 import { createTracer } from "./langsmith-tracer.ts";
 import type { Graph } from "./load-graph.ts";
 import { requireOpenQuestions } from "./require-open-questions.ts";
+import { silentListener } from "./silent-listener.ts";
 import {
   createEventTranslator,
   type GraphChunk,
@@ -40,7 +43,7 @@ export async function* streamGraph(
   signals: StreamSignals,
 ): AsyncGenerator<NewRunEvent, void, undefined> {
   const { kwargs } = run;
-  yield toEvent("metadata", [], { run_id: run.run_id, attempt: run.attempt });
+  yield toBeginning(run.run_id, run.attempt);
   // LangGraph would begin, and write its first checkpoint, before it looks at the signal.
   signals.abort.throwIfAborted();
 
@@ -59,11 +62,15 @@ export async function* streamGraph(
   signals.drain.addEventListener("abort", onDrain);
   if (signals.drain.aborted) onDrain();
   try {
-    yield* translate(graph, resuming ? null : toGraphInput(run), {
+    const { items, toEvents } = await openGraphStream(graph, resuming ? null : toGraphInput(run), {
       request: { modes: new Set(kwargs.stream_mode), subgraphs: kwargs.stream_subgraphs },
       options: { ...options, signal: signals.abort, control },
       runId: run.run_id,
     });
+    // Here and not in a generator of its own: each costs every token some turns of the queue of promises.
+    for await (const item of items) {
+      for (const event of toEvents(item)) yield event;
+    }
   } catch (error) {
     // What comes next reads, deletes or hands over the thread's state.
     await checkpointer.written(run.thread_id);
@@ -91,7 +98,7 @@ function toStreamOptions(
   run: ClaimedRun,
   { resuming, langGraphVersion }: { resuming: boolean; langGraphVersion: string },
 ) {
-  const { config, context, interrupt_before, interrupt_after, durability, langsmith_tracer } = run.kwargs;
+  const { config, context, interrupt_before, interrupt_after, durability } = run.kwargs;
   const { checkpoint_id, ...configurable } = config.configurable ?? {};
   return {
     configurable: {
@@ -107,10 +114,8 @@ function toStreamOptions(
     },
     tags: [...(config.tags ?? [])],
     runId: run.run_id,
-    // Where nobody listens, LangChain leaves the messages of a model without an id. Then an update would carry
-    // none, and the state one that no client has seen before.
-    callbacks: [(langsmith_tracer && createTracer(langsmith_tracer)) ?? {}],
     durability,
+    ...toCallbacks(run),
     // Keys that are undefined would override what the graph was compiled with.
     ...(config.run_name !== undefined && { runName: config.run_name }),
     ...(config.recursion_limit !== undefined && { recursionLimit: config.recursion_limit }),
@@ -121,6 +126,15 @@ function toStreamOptions(
   };
 }
 
+/** LangGraph listens itself where messages are streamed, and each listener costs every token something. */
+function toCallbacks({ kwargs }: ClaimedRun): { callbacks?: BaseCallbackHandler[] } {
+  const { langsmith_tracer, stream_mode } = kwargs;
+  const tracer = langsmith_tracer ? createTracer(langsmith_tracer) : null;
+  if (tracer !== null) return { callbacks: [tracer] };
+  const hasListener = stream_mode.some((mode) => mode === "messages" || mode === "messages-tuple");
+  return hasListener ? {} : { callbacks: [silentListener] };
+}
+
 const toNodes = (nodes: readonly string[] | "*") => (nodes === "*" ? nodes : [...nodes]);
 
 interface Translation {
@@ -129,11 +143,16 @@ interface Translation {
   readonly runId: string;
 }
 
-async function* translate(
+interface GraphStream {
+  readonly items: AsyncIterable<unknown>;
+  readonly toEvents: (item: unknown) => readonly NewRunEvent[];
+}
+
+async function openGraphStream(
   graph: Graph,
   input: unknown,
   { request, options, runId }: Translation,
-): AsyncGenerator<NewRunEvent, void, undefined> {
+): Promise<GraphStream> {
   const toEvents = createEventTranslator(request);
   const streamMode = toGraphModes(request);
   const subgraphs = needsSubgraphs(request);
@@ -141,22 +160,21 @@ async function* translate(
     (subgraphs ? item : [[], ...(item as readonly unknown[])]) as GraphChunk;
 
   if (!request.modes.has("events")) {
-    for await (const item of await graph.stream(input, { ...options, streamMode, subgraphs })) {
-      // Not with yield*, which takes a list for a stream and waits for each of its items.
-      for (const event of toEvents(toChunk(item))) yield event;
-    }
-    return;
+    const items = await graph.stream(input, { ...options, streamMode, subgraphs });
+    return { items, toEvents: (item) => toEvents(toChunk(item)) };
   }
-  // LangChain's own events; LangGraph's stream is among them, as the chunks of the outermost chain.
-  const events = graph.streamEvents(input, { ...options, streamMode, subgraphs, version: "v2" });
-  for await (const event of events) {
-    if (event.tags?.includes("langsmith:hidden")) continue;
-    if (event.event === "on_chain_stream" && event.run_id === runId) {
-      yield* toEvents(toChunk(event.data.chunk));
-    } else {
-      yield toEvent("events", [], event);
-    }
-  }
+  return {
+    items: graph.streamEvents(input, { ...options, streamMode, subgraphs, version: "v2" }),
+    // LangChain's own events; LangGraph's stream is among them, as the chunks of the outermost chain.
+    toEvents(item) {
+      const event = item as StreamEvent;
+      if (event.tags?.includes("langsmith:hidden")) return [];
+      if (event.event === "on_chain_stream" && event.run_id === runId) {
+        return toEvents(toChunk(event.data.chunk));
+      }
+      return [toEvent("events", [], event)];
+    },
+  };
 }
 
 /** A command wins over an input: clients that resume send both. */

@@ -49,7 +49,10 @@ export const withHeaders = <T extends { readonly config: RunConfig }>(c: Context
   return { ...request, config: { ...request.config, configurable } };
 };
 
-type RunServices = Pick<Services, "cancelRun" | "followRun" | "joinRun" | "waitForCreatedRun" | "waitForRun">;
+type RunServices = Pick<
+  Services,
+  "cancelRun" | "followCreatedRun" | "joinRun" | "waitForCreatedRun" | "waitForRun"
+>;
 
 export function createRunResponses(
   services: RunServices,
@@ -80,7 +83,7 @@ export function createRunResponses(
       const { signal, leave } = onLeave(c, run, cancelOnDisconnect);
       const options = { ...follow, signal };
       const batches = run.isNew
-        ? services.followRun(run.run_id, options)
+        ? services.followCreatedRun(run.run_id, options)
         : await services.joinRun(c.var.caller, run, options);
       return sendEvents(c, numbered(batches), { location: streamPath(run), heartbeatMs, onLeave: leave });
     },

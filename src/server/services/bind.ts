@@ -10,7 +10,7 @@ import { cancelRun, cancelRunAndWait, cancelRuns } from "./runs/cancel-run.ts";
 import { createRunsOnce, sweepIdempotencyKeys } from "./runs/create-runs-once.ts";
 import { executeRun } from "./runs/execute-run.ts";
 import type { RequestFeedbackUrls } from "./runs/feedback-urls.ts";
-import { followRun, joinRun, waitForCreatedRun, waitForRun } from "./runs/join-run.ts";
+import { followCreatedRun, joinRun, waitForCreatedRun, waitForRun } from "./runs/join-run.ts";
 import { deleteRun, getRun, listRuns } from "./runs/read-runs.ts";
 import { recoverExpiredRuns } from "./runs/recover-expired-runs.ts";
 import { settleWatchedRuns } from "./runs/settle-watched-runs.ts";
@@ -82,7 +82,7 @@ export function bindServices(deps: ServiceDeps) {
     createRunsOnce: bind(createRunsOnce),
     deleteRun: bind(deleteRun),
     executeRun: bind(executeRun),
-    followRun: bind(followRun),
+    followCreatedRun: bind(followCreatedRun),
     getRun: bind(getRun),
     joinRun: bind(joinRun),
     listRuns: bind(listRuns),

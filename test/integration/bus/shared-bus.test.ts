@@ -26,6 +26,7 @@ import {
 } from "../../support/thread-bus-contract.ts";
 
 const FOREVER = new AbortController().signal;
+const FOUND = { beginning: event("beginning"), end: event("found"), result: { ...SUCCESS, values: null } };
 /** Longer than it takes to write to the log and read from it. */
 const pause = () => sleep(80);
 const UNHEARD_MS = 30;
@@ -175,7 +176,7 @@ describe("of two processes", () => {
     }
     await one.flushed();
     const waiting = [died, ended].map((runId) => other.waitForEnd(runId, FOREVER));
-    const found = { end: event("found"), result: { ...SUCCESS, values: null }, mayBeTold: true };
+    const found = { ...FOUND, mayBeTold: true };
     for (const runId of [died, ended]) other.settle(runId, found);
     await pause();
     one.append(ended, [event("told")]);
@@ -183,6 +184,15 @@ describe("of two processes", () => {
     expect(await Promise.all(waiting)).toEqual([found.result, SUCCESS]);
     expect(datasOf(await readBatches(other, died))).toEqual([1, 2, "found"]);
     expect(datasOf(await readBatches(other, ended))).toEqual([1, 2, "told"]);
+  });
+
+  test("a run that ends before it began has a beginning, also for those who knew it", async () => {
+    const bus = sharedBus();
+    const runId = randomUUID();
+    const [all, rest] = [readBatches(bus, runId), readBatches(bus, runId, { after: 1 })];
+    await pause();
+    bus.settle(runId, { ...FOUND, mayBeTold: false });
+    expect([datasOf(await all), datasOf(await rest)]).toEqual([["beginning", "found"], ["found"]]);
   });
 
   test("one goes on with a run of the other, and a reader anywhere gets both attempts", async () => {

@@ -3,7 +3,7 @@ import { createGate } from "../../fixtures/graphs/gates.ts";
 import { openStream } from "../../support/open-stream.ts";
 import { testServer } from "../../support/server.ts";
 import { sharedServer } from "../../support/shared-server.ts";
-import { type Frame, namesOf, parseFrames, runIdOf, streamFrames } from "../../support/wire.ts";
+import { type Frame, namesOf, parseFrames, rawRequest, runIdOf, streamFrames } from "../../support/wire.ts";
 
 const graphs = {
   agent: "chat.ts:graph",
@@ -46,6 +46,23 @@ describe("a stream that is joined again", () => {
     for (const [index, { id }] of all.entries()) {
       expect(await join(thread_id, run_id, id)).toEqual(all.slice(index + 1));
     }
+  });
+
+  test("of a run that waits for its turn has begun, and goes on with what comes of it", async () => {
+    const { client, url } = server;
+    const { thread_id } = await client.threads.create();
+    const { chunks } = rawRequest(`${url}/threads/${thread_id}/runs/stream`, {
+      method: "POST",
+      body: { assistant_id: "agent", input: HI, after_seconds: 600 },
+    });
+    const read = async () => parseFrames((await chunks.next()).value ?? "");
+    const first = await read();
+    const run_id = runIdOf(first);
+    expect(first).toEqual([{ event: "metadata", data: { run_id, attempt: 1 }, id: "1" }]);
+    const joined = join(thread_id, run_id, "1");
+    await client.runs.cancel(thread_id, run_id, true, "interrupt");
+    const end = { event: "end", data: { run_id, status: "interrupted" }, id: "2" };
+    expect([await read(), await joined]).toEqual([[end], [end]]);
   });
 
   test("goes on during the run with exactly the rest, from every place", async () => {

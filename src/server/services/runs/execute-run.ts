@@ -32,7 +32,7 @@ import { refreshThread } from "../threads/refresh-thread.ts";
 import type { WakeUps } from "../wake-ups.ts";
 import { toEndEvent } from "./end-event.ts";
 import type { RequestFeedbackUrls } from "./feedback-urls.ts";
-import { sharingTime } from "./sharing-time.ts";
+import { createTimeShare } from "./time-share.ts";
 import { whileNotAborted } from "./while-not-aborted.ts";
 
 interface Deps {
@@ -136,10 +136,12 @@ const OUTAGE_PAUSE_MS = 1000;
 async function runGraph({ bus, engine }: Deps, run: ClaimedRun, signals: StreamSignals): Promise<Execution> {
   bus.begin(run);
   try {
-    for await (const event of sharingTime(whileNotAborted(engine.streamGraph(run, signals), signals.abort))) {
+    const shareTime = createTimeShare();
+    for await (const event of whileNotAborted(engine.streamGraph(run, signals), signals.abort)) {
       bus.append(run.run_id, [event]);
-      const ready = bus.whenReady();
-      if (ready !== null) await ready;
+      // Mostly there is nothing to wait for, and to wait for that would cost each token.
+      const wait = bus.whenReady() ?? shareTime(event);
+      if (wait !== null) await wait;
     }
     // A run that reached its end before the signal reached it has nothing to be interrupted or handed back.
     const stopped = findStop(signals.abort)?.reason ?? null;

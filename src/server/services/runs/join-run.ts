@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RunBus } from "../../bus/run-bus.ts";
+import { firstSeq, type RunBus } from "../../bus/run-bus.ts";
 import type { Caller } from "../../domain/caller.ts";
 import {
   hasFailed,
@@ -8,6 +8,7 @@ import {
   type RunEvent,
   type RunResult,
   type StreamMode,
+  toBeginning,
 } from "../../domain/run.ts";
 import type { Database } from "../../persistence/database.ts";
 import { findThread } from "../../persistence/threads.ts";
@@ -58,10 +59,23 @@ export async function joinRun(
 }
 
 /**
- * The same for a run that the caller has just created. Its row is not looked for: a short run on a thread of
- * its own may be over, and its row gone, before the statement is there.
+ * The same, from the beginning, for a run that the caller has just created. Its first event is told at once, before
+ * any worker has a place for it. Its row is not looked for: a short run on a thread of its own may be over, and its
+ * row gone, before the statement is there.
  */
-export function followRun(
+export async function* followCreatedRun(
+  deps: Pick<Deps, "bus">,
+  runId: string,
+  options: Omit<JoinOptions, "after">,
+): AsyncGenerator<readonly RunEvent[], void, undefined> {
+  yield [{ seq: FIRST_SEQ, ...toBeginning(runId, 1) }];
+  yield* followRun(deps, runId, { ...options, after: FIRST_SEQ });
+}
+
+/** Number of the first event of every run. */
+const FIRST_SEQ = firstSeq(1);
+
+function followRun(
   { bus }: Pick<Deps, "bus">,
   runId: string,
   { after, modes, namespaces, signal }: JoinOptions,
@@ -85,7 +99,7 @@ export async function waitForRun(
   return { ended: finished === null ? ended : Promise.resolve(finished) };
 }
 
-/** The same for a run that the caller has just created, for the reason given at `followRun`. */
+/** The same for a run that the caller has just created, for the reason given at `followCreatedRun`. */
 export const waitForCreatedRun = (
   { bus }: Pick<Deps, "bus">,
   runId: string,

@@ -1,5 +1,5 @@
 import type { RunBus } from "../../bus/run-bus.ts";
-import { hasFailed, type RunResult } from "../../domain/run.ts";
+import { hasFailed, type RunResult, toBeginning } from "../../domain/run.ts";
 import type { Database } from "../../persistence/database.ts";
 import { type EndedRun, listEndedRuns } from "../../persistence/runs.ts";
 import { toEndEvent } from "./end-event.ts";
@@ -21,6 +21,7 @@ export async function settleWatchedRuns({ db, bus }: Deps): Promise<void> {
     if (!bus.isWatched(run.run_id)) continue;
     const result = toResult(run);
     bus.settle(run.run_id, {
+      beginning: toBeginning(run.run_id, 1),
       end: toEndEvent(run.run_id, result),
       result,
       mayBeTold: run.has_begun ?? true,

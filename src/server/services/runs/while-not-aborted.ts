@@ -7,10 +7,10 @@ const STOP_GRACE_MS = 5000;
  *
  * @throws the reason of the signal, when the source had to be abandoned
  */
-export async function* whileNotAborted<T>(
+export function whileNotAborted<T>(
   source: AsyncGenerator<T, void, undefined>,
   signal: AbortSignal,
-): AsyncGenerator<T, void, undefined> {
+): AsyncIterable<T> {
   let abandon: (reason: unknown) => void = () => undefined;
   let grace: NodeJS.Timeout | undefined;
   const onAbort = () => {
@@ -19,18 +19,32 @@ export async function* whileNotAborted<T>(
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
 
-  // A promise for each item instead of a race with one for all: that one would keep a reaction of every item.
-  const next = () =>
-    new Promise<IteratorResult<T, void>>((resolve, reject) => {
-      abandon = reject;
-      source.next().then(resolve, reject);
-    });
-  try {
-    for (let item = await next(); !item.done; item = await next()) yield item.value;
-  } finally {
+  const stop = () => {
     clearTimeout(grace);
     signal.removeEventListener("abort", onAbort);
-    // Not awaited: an abandoned source may never answer.
-    source.return().catch(() => undefined);
-  }
+  };
+  // Not a generator, which would cost each item some turns of the queue of promises.
+  const items: AsyncIterator<T, void> = {
+    // A promise for each item instead of a race with one for all: that one would keep a reaction of every item.
+    next: () =>
+      new Promise((resolve, reject) => {
+        const fail = (error: unknown) => {
+          stop();
+          reject(error);
+          // Not awaited: an abandoned source may never answer.
+          source.return().catch(() => undefined);
+        };
+        abandon = fail;
+        source.next().then((item) => {
+          if (item.done) stop();
+          resolve(item);
+        }, fail);
+      }),
+    async return() {
+      stop();
+      source.return().catch(() => undefined);
+      return { done: true, value: undefined };
+    },
+  };
+  return { [Symbol.asyncIterator]: () => items };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { sharingTime } from "../../../src/server/services/runs/sharing-time.ts";
+import { createTimeShare } from "../../../src/server/services/runs/time-share.ts";
 
 test("a run that never pauses leaves its readers time to read", async () => {
   // Nothing but turns of the event loop lies between the first event and the last.
@@ -11,10 +11,12 @@ test("a run that never pauses leaves its readers time to read", async () => {
     if (!isOver) setImmediate(count);
   };
   setImmediate(count);
-  async function* talk() {
-    for (let index = 0; index < 100; index++) yield { event: "custom", data: "x".repeat(32 * 1024) };
+  const shareTime = createTimeShare();
+  for (let index = 0; index < 100; index++) {
+    const event = { event: "custom", data: "x".repeat(32 * 1024) };
+    passed.push(event.event);
+    await shareTime(event);
   }
-  for await (const { event } of sharingTime(talk())) passed.push(event);
   isOver = true;
   expect(passed).toHaveLength(100);
   expect(turns).toBeGreaterThanOrEqual(49);
