@@ -1,5 +1,6 @@
 import type { RunnableConfig } from "@langchain/core/runnables";
 import type { Checkpoint, CheckpointMetadata } from "@langchain/langgraph-checkpoint";
+import { identifyMessages } from "./identify-messages.ts";
 import { OneTripSaver } from "./one-trip-saver.ts";
 
 /** Marks a checkpoint as one that only the attempt may write that has the run. Postgres checks and removes it. */
@@ -21,6 +22,13 @@ export class RunSaver extends OneTripSaver {
   ): Promise<RunnableConfig> {
     const own = { ...config.metadata, ...metadata, ...(isOfRun(config) && FENCED) };
     return super.put(config, checkpoint, own, newVersions);
+  }
+
+  /** LangGraph saves what a node has written before it tells of it. */
+  override putWrites(...args: Parameters<OneTripSaver["putWrites"]>): ReturnType<OneTripSaver["putWrites"]> {
+    const [, writes] = args;
+    for (const [, value] of writes) identifyMessages(value);
+    return super.putWrites(...args);
   }
 
   /**

@@ -126,13 +126,16 @@ function toStreamOptions(
   };
 }
 
-/** LangGraph listens itself where messages are streamed, and each listener costs every token something. */
+/**
+ * Each listener costs every step and every token something. For the ids of messages there need be none where LangGraph
+ * listens itself, because messages are streamed, nor where the saver sees what nodes write before others do.
+ */
 function toCallbacks({ kwargs }: ClaimedRun): { callbacks?: BaseCallbackHandler[] } {
-  const { langsmith_tracer, stream_mode } = kwargs;
+  const { durability, langsmith_tracer, stream_mode } = kwargs;
   const tracer = langsmith_tracer ? createTracer(langsmith_tracer) : null;
   if (tracer !== null) return { callbacks: [tracer] };
   const hasListener = stream_mode.some((mode) => mode === "messages" || mode === "messages-tuple");
-  return hasListener ? {} : { callbacks: [silentListener] };
+  return hasListener || durability !== "exit" ? {} : { callbacks: [silentListener] };
 }
 
 const toNodes = (nodes: readonly string[] | "*") => (nodes === "*" ? nodes : [...nodes]);

@@ -58,6 +58,19 @@ describe("stream modes", () => {
     ]);
   });
 
+  test.each(["async", "sync", "exit"])(
+    "updates: with durability %s, a message has the id that it has in the state",
+    async (durability) => {
+      const frames = await stream("agent", { stream_mode: ["updates", "values"], durability });
+      type Messages = { readonly messages: readonly { readonly id?: string }[] };
+      const [update] = dataOf(frames, "updates") as [Record<string, Messages>];
+      const state = dataOf(frames, "values").at(-1) as Messages;
+      const [told] = Object.values(update).flatMap(({ messages }) => messages);
+      expect(told?.id).toEqual(expect.any(String));
+      expect(state.messages.at(-1)?.id).toBe(told?.id);
+    },
+  );
+
   test("messages-tuple: each token with where it comes from", async () => {
     const frames = await stream("agent", { stream_mode: "messages-tuple" });
     expect(new Set(namesOf(frames))).toEqual(new Set(["metadata", "messages", "end"]));
