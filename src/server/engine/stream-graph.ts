@@ -1,7 +1,9 @@
 import { isGraphDrained, RunControl } from "@langchain/langgraph";
+import type { BaseStore } from "@langchain/langgraph-checkpoint";
 import { type ClaimedRun, type NewRunEvent, RunDrained } from "../domain/run.ts";
 import { toRunnableConfig } from "./checkpoint-config.ts";
 import type { GraphRegistry } from "./graph-registry.ts";
+import type { OpenStore } from "./graph-store.ts";
 import { createTracer } from "./langsmith-tracer.ts";
 import type { Graph } from "./load-graph.ts";
 import { requireOpenQuestions } from "./require-open-questions.ts";
@@ -26,6 +28,7 @@ export interface StreamSignals {
 interface Deps {
   readonly graphs: GraphRegistry;
   readonly checkpointer: TrackedSaver;
+  readonly openStore: OpenStore;
   readonly langGraphVersion: string;
 }
 
@@ -35,7 +38,7 @@ interface Deps {
  * @throws RunDrained when `drain` ended it early; whatever the graph throws; the reason of `abort`
  */
 export async function* streamGraph(
-  { graphs, checkpointer, langGraphVersion }: Deps,
+  { graphs, checkpointer, openStore, langGraphVersion }: Deps,
   run: ClaimedRun,
   signals: StreamSignals,
 ): AsyncGenerator<NewRunEvent, void, undefined> {
@@ -61,7 +64,7 @@ export async function* streamGraph(
   try {
     yield* translate(graph, resuming ? null : toGraphInput(run), {
       request: { modes: new Set(kwargs.stream_mode), subgraphs: kwargs.stream_subgraphs },
-      options: { ...options, signal: signals.abort, control },
+      options: { ...options, store: openStore(run), signal: signals.abort, control },
       runId: run.run_id,
     });
   } catch (error) {
@@ -125,7 +128,11 @@ const toNodes = (nodes: readonly string[] | "*") => (nodes === "*" ? nodes : [..
 
 interface Translation {
   readonly request: StreamRequest;
-  readonly options: ReturnType<typeof toStreamOptions> & { signal: AbortSignal; control: RunControl };
+  readonly options: ReturnType<typeof toStreamOptions> & {
+    readonly store: BaseStore;
+    readonly signal: AbortSignal;
+    readonly control: RunControl;
+  };
   readonly runId: string;
 }
 
