@@ -2,9 +2,10 @@ import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
 import type { ClosingStack } from "./closing-stack.ts";
 import { SYSTEM_OWNER } from "./domain/caller.ts";
+import type { Attempt } from "./domain/run.ts";
 import { createEngine, type Engine, findLangGraphVersion } from "./engine/engine.ts";
 import { type GraphEntry, loadGraphs } from "./engine/graph-registry.ts";
-import { createGraphStore } from "./engine/graph-store.ts";
+import { createGraphStore, type OpenStore } from "./engine/graph-store.ts";
 import { createCheckpointer } from "./engine/memory.ts";
 import { openModuleLoader } from "./engine/module-loader.ts";
 import { repairBatchedStores } from "./engine/repair-batched-store.ts";
@@ -35,10 +36,9 @@ export async function startEngine(
 ): Promise<{ readonly engine: Engine; readonly loadedFiles: ReadonlySet<string> }> {
   const loader = started.use(await openModuleLoader(config.root, config.nodeLoader));
   const checkpointer = createCheckpointer(checkpoints.pool, isDatabaseUnavailable);
-  const graphs = await loadGraphs(config.graphs, loader, {
-    checkpointer,
-    store: createGraphStore(toStoreOperations({ db, storeTtl: config.store.ttl }), isDatabaseUnavailable),
-  });
+  const openStore: OpenStore = (attempt) =>
+    createGraphStore(toStoreOperations({ db, storeTtl: config.store.ttl }, attempt), isDatabaseUnavailable);
+  const graphs = await loadGraphs(config.graphs, loader, { checkpointer, store: openStore(null) });
   repairBatchedStores();
   const failed = reportFailures(graphs.entries, log);
   if (requiresAllGraphs && failed.length > 0) throw graphsFailed(failed);
@@ -49,16 +49,20 @@ export async function startEngine(
     warn: (missing) => log.warn(missing, "schemas incomplete"),
   });
   started.use(schemas);
-  return { engine: createEngine(graphs, checkpointer, schemas), loadedFiles: loader.loadedFiles };
+  return {
+    engine: createEngine(graphs, { checkpointer, openStore }, schemas),
+    loadedFiles: loader.loadedFiles,
+  };
 }
 
 /** Graphs write to the same store as clients, in the name of the server. */
-function toStoreOperations(deps: Parameters<typeof store.getItem>[0]) {
+function toStoreOperations(deps: Parameters<typeof store.getItem>[0], attempt: Attempt | null) {
   const caller = { identity: SYSTEM_OWNER };
   return {
     get: (namespace: readonly string[], key: string) => store.getItem(deps, caller, namespace, key),
-    put: (item: store.ItemPut) => store.putItem(deps, caller, item),
-    delete: (namespace: readonly string[], key: string) => store.deleteItem(deps, caller, namespace, key),
+    put: (item: store.ItemPut) => store.putItem(deps, caller, item, attempt),
+    delete: (namespace: readonly string[], key: string) =>
+      store.deleteItem(deps, caller, namespace, key, attempt),
     search: (search: store.StoreSearch) => store.searchItems(deps, caller, search),
     listNamespaces: (search: Parameters<typeof store.listNamespaces>[2]) =>
       store.listNamespaces(deps, caller, search),

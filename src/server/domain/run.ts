@@ -115,6 +115,21 @@ export interface Fence {
   readonly attempt: number;
 }
 
+/** What is written while a graph runs carries this, and is taken only as long as the attempt has the run. */
+export type Attempt = Pick<Fence, "run_id" | "attempt">;
+
+/** Thrown to a graph that was lost and goes on nevertheless, as one does in a process that was paused. */
+export class AttemptOver extends Error {
+  override readonly name = "AttemptOver";
+
+  constructor({ run_id, attempt }: Attempt) {
+    super(
+      `Attempt ${attempt} of run '${run_id}' is over: another worker has taken the run over, or it has ended. ` +
+        "Nothing that this attempt does is written any more.",
+    );
+  }
+}
+
 /** A run as its worker sees it. */
 export interface ClaimedRun extends Run, Fence {
   /** The thread exists for this run alone and goes with it. */

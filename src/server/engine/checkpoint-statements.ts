@@ -12,31 +12,53 @@ interface Statement {
 }
 
 /**
+ * What an attempt of a run writes is taken as long as it has the run. The lock makes whoever takes the run over wait
+ * for a statement that has begun, and this one look again if it was late.
+ */
+const fence = (runId: string, attempt: string): string => `
+    fence as materialized (
+      select from runs where run_id = ${runId} and attempt = ${attempt} and status = 'running' for key share)`;
+
+/** Null is no run: what a client writes. */
+const holds = (runId: string): string => `(${runId}::uuid is null or exists (select from fence))`;
+
+/** Asked when a statement has written nothing, which may also be because all of it was there already. */
+export const FIND_ATTEMPT: Statement = {
+  name: "find_attempt",
+  text: "select from runs where run_id = $1 and attempt = $2 and status = 'running'",
+};
+
+/**
  * A checkpoint and its new values. Values are cut out of one binary parameter, since a list of them would be sent
  * and read as text; a value without a length is null.
  */
 export const PUT_CHECKPOINT: Statement = {
   name: "put_checkpoint",
   text: `
-    with blobs as (
+    with ${fence("$13", "$14")},
+    blobs as (
       insert into checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
       select $1, $2, new.channel, new.version, new.type, substr($8::bytea, new.start, new.length)
         from unnest($3::text[], $4::text[], $5::text[], $6::int[], $7::int[])
              as new(channel, version, type, start, length)
+       where ${holds("$13")}
           on conflict (thread_id, checkpoint_ns, channel, version) do nothing)
     insert into checkpoints
            (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata)
-    values ($1, $2, $9, $10, $11, $12)
+    select $1, $2, $9, $10, $11::jsonb, $12::jsonb
+     where ${holds("$13")}
         on conflict (thread_id, checkpoint_ns, checkpoint_id) do update
        set checkpoint = excluded.checkpoint, metadata = excluded.metadata`,
 };
 
 const insertWrites = (onConflict: string): string => `
+  with ${fence("$12", "$13")}
   insert into checkpoint_writes
          (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
   select $1, $2, $3, $4, $5, new.idx, new.channel, new.type, substr($11::bytea, new.start, new.length)
     from unnest($6::int[], $7::text[], $8::text[], $9::int[], $10::int[])
          as new(idx, channel, type, start, length)
+   where ${holds("$12")}
       on conflict (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) ${onConflict}`;
 
 /** Writes of a task, of which those that are there already stay. */

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { drawGraph } from "./draw-graph.ts";
 import type { GraphRegistry } from "./graph-registry.ts";
+import type { OpenStore } from "./graph-store.ts";
 import { requireNodes } from "./require-nodes.ts";
 import type { Schemas } from "./schemas/open-schemas.ts";
 import { streamGraph } from "./stream-graph.ts";
@@ -8,8 +9,17 @@ import { readThreadHistory, readThreadState, updateThreadState } from "./thread-
 import { applySupersteps } from "./thread-supersteps.ts";
 import type { TrackedSaver } from "./tracked-saver.ts";
 
+export interface EngineMemory {
+  readonly checkpointer: TrackedSaver;
+  readonly openStore: OpenStore;
+}
+
 /** What the server can do with the project's graphs, with the graphs already applied. */
-export function createEngine(graphs: GraphRegistry, checkpointer: TrackedSaver, schemas: Schemas) {
+export function createEngine(
+  graphs: GraphRegistry,
+  { checkpointer, openStore }: EngineMemory,
+  schemas: Schemas,
+) {
   const langGraphVersion = findLangGraphVersion();
   const withGraphs =
     <A extends unknown[], R>(work: (graphs: GraphRegistry, ...args: A) => R) =>
@@ -23,7 +33,7 @@ export function createEngine(graphs: GraphRegistry, checkpointer: TrackedSaver, 
     requireGraph: graphs.require,
     requireNodes: withGraphs(requireNodes),
     streamGraph: (...args: Tail<Parameters<typeof streamGraph>>) =>
-      streamGraph({ graphs, checkpointer, langGraphVersion }, ...args),
+      streamGraph({ graphs, checkpointer, openStore, langGraphVersion }, ...args),
     readThreadState: withGraphs(readThreadState),
     readThreadHistory: withGraphs(readThreadHistory),
     updateThreadState: withGraphs(updateThreadState),

@@ -10,6 +10,7 @@ import {
 } from "@langchain/langgraph-checkpoint";
 import type { JsonObject } from "../domain/json.ts";
 import { MemoryUnavailable } from "../domain/memory-unavailable.ts";
+import type { Attempt } from "../domain/run.ts";
 import type { ItemIndex, StoreItem } from "../domain/store-item.ts";
 import { throughOutages } from "./through-outages.ts";
 import { toJson } from "./to-json.ts";
@@ -41,6 +42,9 @@ export interface StoreOperations {
     readonly offset: number;
   }): Promise<readonly (readonly string[])[]>;
 }
+
+/** The store as one attempt of a run has it, which writes nothing once that is over; null for whoever is no run. */
+export type OpenStore = (attempt: Attempt | null) => BaseStore;
 
 /** How long an operation is tried again while the database is away. Runs whose store stays away are queued again. */
 const PATIENCE_MS = 10_000;

@@ -11,10 +11,12 @@ import {
   WRITES_IDX_MAP,
 } from "@langchain/langgraph-checkpoint";
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
+import { type Attempt, AttemptOver } from "../domain/run.ts";
 import { inWriteOrder, joinBlobs, type StoredCheckpoint, toStoredCheckpoints } from "./checkpoint-parts.ts";
 import {
   type CheckpointPart,
   type DeltaPart,
+  FIND_ATTEMPT,
   INSERT_WRITES,
   PUT_CHECKPOINT,
   READ_CHECKPOINT,
@@ -33,6 +35,9 @@ export type Pool = ConstructorParameters<typeof PostgresSaver>[0];
  * LangGraph's saver with one statement where that has a transaction, or one for each ancestor. Most of what a run
  * costs is the number of its statements. The rows are the same, so that either reads what the other has written,
  * and each of them also has the path of the task, which the stock saver leaves out.
+ *
+ * What a run writes is taken from the attempt that has the run, and from no other: a worker that was lost may not
+ * know it. Without one in its metadata, a config writes as with the stock saver.
  */
 export class OneTripSaver extends PostgresSaver {
   readonly #pool: Pool;
@@ -43,7 +48,7 @@ export class OneTripSaver extends PostgresSaver {
   }
 
   override async put(
-    { configurable }: RunnableConfig,
+    { configurable, metadata: about }: RunnableConfig,
     checkpoint: Checkpoint,
     metadata: CheckpointMetadata,
     newVersions: ChannelVersions,
@@ -55,7 +60,8 @@ export class OneTripSaver extends PostgresSaver {
       this._dumpMetadata(metadata),
     ]);
     const blobs = joinBlobs(rows.map(([, , , , , blob]) => blob));
-    await this.#pool.query({
+    const attempt = toAttempt(about);
+    const { rowCount } = await this.#pool.query({
       ...PUT_CHECKPOINT,
       values: [
         thread_id,
@@ -70,13 +76,16 @@ export class OneTripSaver extends PostgresSaver {
         checkpoint_id,
         this._dumpCheckpoint(checkpoint),
         dumpedMetadata,
+        attempt?.run_id,
+        attempt?.attempt,
       ],
     });
+    if (attempt !== null && rowCount === 0) throw new AttemptOver(attempt);
     return { configurable: { thread_id, checkpoint_ns, checkpoint_id: checkpoint.id } };
   }
 
   override async putWrites(
-    { configurable }: RunnableConfig,
+    { configurable, metadata }: RunnableConfig,
     writes: PendingWrite[],
     taskId: string,
     taskPath = "",
@@ -88,7 +97,8 @@ export class OneTripSaver extends PostgresSaver {
     // One statement cannot replace a row twice: of writes to one place, the last one is what stays.
     const rows = replaces ? [...new Map(dumped.map((row) => [row[4], row])).values()] : dumped;
     const blobs = joinBlobs(rows.map(([, , , , , , , blob]) => blob));
-    await this.#pool.query({
+    const attempt = toAttempt(metadata);
+    const { rowCount } = await this.#pool.query({
       ...(replaces ? UPSERT_WRITES : INSERT_WRITES),
       values: [
         thread_id,
@@ -102,8 +112,11 @@ export class OneTripSaver extends PostgresSaver {
         blobs.starts,
         blobs.lengths,
         blobs.bytes,
+        attempt?.run_id,
+        attempt?.attempt,
       ],
     });
+    if (attempt !== null && rowCount === 0) await this.#requireAttempt(attempt);
   }
 
   override async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
@@ -152,6 +165,13 @@ export class OneTripSaver extends PostgresSaver {
       await this.#toHistory(rows.filter((row) => row.channel === channel)),
     ]);
     return Object.fromEntries(await Promise.all(histories));
+  }
+
+  /** An attempt that is over does not come back, so that what is found now was so before. */
+  async #requireAttempt(attempt: Attempt): Promise<void> {
+    const values = [attempt.run_id, attempt.attempt];
+    const { rowCount } = await this.#pool.query({ ...FIND_ATTEMPT, values });
+    if (rowCount === 0) throw new AttemptOver(attempt);
   }
 
   async #toHistory(parts: readonly DeltaPart[]): Promise<DeltaChannelHistory> {
@@ -204,6 +224,14 @@ export class OneTripSaver extends PostgresSaver {
   #load({ type, json, blob }: StoredValue): Promise<unknown> {
     return this.serde.loadsTyped(type, (json ?? blob) as string | Uint8Array);
   }
+}
+
+/** @returns null where no run is being executed */
+function toAttempt(metadata: RunnableConfig["metadata"]): Attempt | null {
+  const { run_id, run_attempt } = metadata ?? {};
+  return typeof run_id === "string" && typeof run_attempt === "number"
+    ? { run_id, attempt: run_attempt }
+    : null;
 }
 
 /** Of a format that the stock saver translates, with further statements: what was to be sent was stored elsewhere. */

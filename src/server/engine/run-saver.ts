@@ -3,11 +3,6 @@ import type { Checkpoint, CheckpointMetadata } from "@langchain/langgraph-checkp
 import { identifyMessages } from "./identify-messages.ts";
 import { OneTripSaver } from "./one-trip-saver.ts";
 
-/** Marks a checkpoint as one that only the attempt may write that has the run. Postgres checks and removes it. */
-const FENCED = { aegra_fenced: true };
-
-const isOfRun = ({ metadata }: RunnableConfig): boolean => metadata?.["run_attempt"] !== undefined;
-
 /**
  * Writes with each checkpoint what the run says about itself, above all its `run_id`: by it a later attempt
  * knows how far the run has come, and a rollback which checkpoints to delete. LangGraph for Python does this
@@ -20,8 +15,7 @@ export class RunSaver extends OneTripSaver {
     metadata: CheckpointMetadata,
     newVersions: Parameters<OneTripSaver["put"]>[3],
   ): Promise<RunnableConfig> {
-    const own = { ...config.metadata, ...metadata, ...(isOfRun(config) && FENCED) };
-    return super.put(config, checkpoint, own, newVersions);
+    return super.put(config, checkpoint, { ...config.metadata, ...metadata }, newVersions);
   }
 
   /** LangGraph saves what a node has written before it tells of it. */

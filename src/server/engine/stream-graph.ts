@@ -1,9 +1,11 @@
 import type { BaseCallbackHandler } from "@langchain/core/callbacks/base";
 import type { StreamEvent } from "@langchain/core/tracers/log_stream";
 import { isGraphDrained, RunControl } from "@langchain/langgraph";
+import type { BaseStore } from "@langchain/langgraph-checkpoint";
 import { type ClaimedRun, type NewRunEvent, RunDrained, toBeginning } from "../domain/run.ts";
 import { toRunnableConfig } from "./checkpoint-config.ts";
 import type { GraphRegistry } from "./graph-registry.ts";
+import type { OpenStore } from "./graph-store.ts";
 import { createTracer } from "./langsmith-tracer.ts";
 import type { Graph } from "./load-graph.ts";
 import { requireOpenQuestions } from "./require-open-questions.ts";
@@ -29,6 +31,7 @@ export interface StreamSignals {
 interface Deps {
   readonly graphs: GraphRegistry;
   readonly checkpointer: TrackedSaver;
+  readonly openStore: OpenStore;
   readonly langGraphVersion: string;
 }
 
@@ -38,7 +41,7 @@ interface Deps {
  * @throws RunDrained when `drain` ended it early; whatever the graph throws; the reason of `abort`
  */
 export async function* streamGraph(
-  { graphs, checkpointer, langGraphVersion }: Deps,
+  { graphs, checkpointer, openStore, langGraphVersion }: Deps,
   run: ClaimedRun,
   signals: StreamSignals,
 ): AsyncGenerator<NewRunEvent, void, undefined> {
@@ -64,7 +67,7 @@ export async function* streamGraph(
   try {
     const { items, toEvents } = await openGraphStream(graph, resuming ? null : toGraphInput(run), {
       request: { modes: new Set(kwargs.stream_mode), subgraphs: kwargs.stream_subgraphs },
-      options: { ...options, signal: signals.abort, control },
+      options: { ...options, store: openStore(run), signal: signals.abort, control },
       runId: run.run_id,
     });
     // Here and not in a generator of its own: each costs every token some turns of the queue of promises.
@@ -142,7 +145,11 @@ const toNodes = (nodes: readonly string[] | "*") => (nodes === "*" ? nodes : [..
 
 interface Translation {
   readonly request: StreamRequest;
-  readonly options: ReturnType<typeof toStreamOptions> & { signal: AbortSignal; control: RunControl };
+  readonly options: ReturnType<typeof toStreamOptions> & {
+    readonly store: BaseStore;
+    readonly signal: AbortSignal;
+    readonly control: RunControl;
+  };
   readonly runId: string;
 }
 

@@ -196,11 +196,16 @@ export async function releaseExpiredRun(
   status: "pending" | "error" | "timeout" | "interrupted",
 ): Promise<boolean> {
   const { rowCount } = await tx.query(
-    `update runs
+    // The lock waits for what the attempt is writing at this moment, and whatever it writes later finds it over.
+    `with expired as materialized (
+       select run_id from runs
+        where run_id = $1
+          and status = 'running'
+          and lease_expires_at <= now()
+          for update)
+     update runs
         set status = $2, crashes = crashes + 1, claimed_by = null, lease_expires_at = null, updated_at = now()
-      where run_id = $1
-        and status = 'running'
-        and lease_expires_at <= now()`,
+      where run_id in (select run_id from expired)`,
     [runId, status],
   );
   return rowCount === 1;

@@ -1,5 +1,6 @@
 import type { JsonObject } from "../domain/json.ts";
 import type { Page } from "../domain/page.ts";
+import type { Attempt } from "../domain/run.ts";
 import {
   type FilterOperator,
   type ItemIndex,
@@ -7,7 +8,7 @@ import {
   type StoreItem,
 } from "../domain/store-item.ts";
 import { createConditions, escapeLike } from "./conditions.ts";
-import type { Queryable } from "./database.ts";
+import { only, type Queryable } from "./database.ts";
 
 /**
  * Items of LangGraph's `store` table, in its format. Its own statements are not used for three reasons:
@@ -39,17 +40,34 @@ export interface ItemSettings {
   readonly ttlMinutes: number | null;
 }
 
+/**
+ * What a run writes is written as long as the attempt has it. The lock makes whoever takes the run over wait for a
+ * statement that has begun, and this one look again if it was late.
+ */
+const fence = (runId: string, attempt: string): string => `
+     fence as materialized (
+       select from runs where run_id = ${runId} and attempt = ${attempt} and status = 'running' for key share),
+     held as (select ${runId}::uuid is null or exists (select from fence) as held)`;
+
+/**
+ * @param attempt what writes the item; null for a client
+ * @returns false when the attempt is over, and nothing was written
+ */
 export async function upsertItem(
   db: Queryable,
   item: Pick<StoreItem, "namespace" | "key" | "value">,
   { index, ttlMinutes }: ItemSettings,
-): Promise<void> {
-  await db.query(
-    `insert into store (namespace_path, key, value, index_fields, ttl_minutes, expires_at)
-     values ($1, $2, $3, $4, $5, now() + $5 * interval '1 minute')
-     on conflict (namespace_path, key) do update
-        set value = excluded.value, index_fields = excluded.index_fields,
-            ttl_minutes = excluded.ttl_minutes, expires_at = excluded.expires_at, updated_at = now()`,
+  attempt: Attempt | null,
+): Promise<boolean> {
+  const { rows } = await db.query<{ held: boolean }>(
+    `with ${fence("$6", "$7")},
+     written as (
+       insert into store (namespace_path, key, value, index_fields, ttl_minutes, expires_at)
+       select $1, $2, $3::jsonb, $4::jsonb, $5, now() + $5 * interval '1 minute' from held where held
+       on conflict (namespace_path, key) do update
+          set value = excluded.value, index_fields = excluded.index_fields,
+              ttl_minutes = excluded.ttl_minutes, expires_at = excluded.expires_at, updated_at = now())
+     select held from held`,
     [
       toPath(item.namespace),
       item.key,
@@ -57,8 +75,11 @@ export async function upsertItem(
       // As text: pg would make an array of Postgres of a list.
       index === null ? null : JSON.stringify(index),
       ttlMinutes,
+      attempt?.run_id,
+      attempt?.attempt,
     ],
   );
+  return only(rows).held;
 }
 
 export async function findItem(
@@ -100,8 +121,21 @@ export async function updateItemExpiries(
   );
 }
 
-export async function deleteItem(db: Queryable, namespace: readonly string[], key: string): Promise<void> {
-  await db.query("delete from store where namespace_path = $1 and key = $2", [toPath(namespace), key]);
+/** @returns false when the attempt is over, and nothing was deleted */
+export async function deleteItem(
+  db: Queryable,
+  namespace: readonly string[],
+  key: string,
+  attempt: Attempt | null,
+): Promise<boolean> {
+  const { rows } = await db.query<{ held: boolean }>(
+    `with ${fence("$3", "$4")},
+     deleted as (
+       delete from store using held where held and namespace_path = $1 and key = $2)
+     select held from held`,
+    [toPath(namespace), key, attempt?.run_id, attempt?.attempt],
+  );
+  return only(rows).held;
 }
 
 export interface ItemCondition {

@@ -2,6 +2,7 @@ import type { Caller } from "../domain/caller.ts";
 import { invalid } from "../domain/errors.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Page } from "../domain/page.ts";
+import { type Attempt, AttemptOver } from "../domain/run.ts";
 import {
   FILTER_OPERATORS,
   type FoundItem,
@@ -48,14 +49,22 @@ export interface ItemPut {
   readonly ttl: number | null;
 }
 
-/** @throws DomainError `validation_error` for a namespace, key or index that cannot be stored */
-export async function putItem({ db, storeTtl }: Deps, _caller: Caller, item: ItemPut): Promise<void> {
+/**
+ * @param attempt the run that writes; null for a client
+ * @throws DomainError `validation_error` for a namespace, key or index that cannot be stored
+ * @throws AttemptOver and nothing was written
+ */
+export async function putItem(
+  { db, storeTtl }: Deps,
+  _caller: Caller,
+  item: ItemPut,
+  attempt: Attempt | null = null,
+): Promise<void> {
   requireAddress(item.namespace, item.key);
   refuse("index", indexProblem(item.index));
-  await upsertItem(db, item, {
-    index: item.index,
-    ttlMinutes: item.ttl ?? storeTtl?.default_ttl_minutes ?? null,
-  });
+  const ttlMinutes = item.ttl ?? storeTtl?.default_ttl_minutes ?? null;
+  const isWritten = await upsertItem(db, item, { index: item.index, ttlMinutes }, attempt);
+  if (attempt !== null && !isWritten) throw new AttemptOver(attempt);
 }
 
 export interface ReadOptions {
@@ -82,14 +91,17 @@ export async function getItem(
   return item;
 }
 
+/** @throws AttemptOver, as putItem does */
 export async function deleteItem(
   { db }: Deps,
   _caller: Caller,
   namespace: readonly string[],
   key: string,
+  attempt: Attempt | null = null,
 ): Promise<void> {
   requireAddress(namespace, key);
-  await deleteRow(db, namespace, key);
+  const isHeld = await deleteRow(db, namespace, key, attempt);
+  if (attempt !== null && !isHeld) throw new AttemptOver(attempt);
 }
 
 export interface StoreSearch extends Page, ReadOptions {

@@ -37,3 +37,33 @@ test("a server that was paused wakes up to find its runs done, and leaves their 
   const after = await Promise.all(runs.map(({ thread_id }) => client.threads.getState(thread_id)));
   expect(after).toEqual(before);
 });
+
+test("a server that was paused wakes up in the middle of its nodes, and leaves the store to those who took over", async () => {
+  const databaseUrl = await testDatabaseUrl();
+  const paused = await serverProcess(databaseUrl, { LEASE_DURATION_SECONDS: "1", N_JOBS_PER_WORKER: "20" });
+  const runs = await Promise.all(
+    Array.from({ length: RUNS }, async () => {
+      const { thread_id } = await paused.client.threads.create();
+      const { run_id } = await paused.client.runs.create(thread_id, "stale", { input: { ms: 60_000 } });
+      return { thread_id, run_id };
+    }),
+  );
+  const itemsOf = async (client: typeof paused.client) =>
+    (await client.store.searchItems(["attempts"])).items;
+  await expect.poll(async () => (await itemsOf(paused.client)).length).toBe(2);
+  paused.pause();
+
+  const { client } = await testServer({
+    graphs: { stale: "stale.ts:graph" },
+    databaseUrl,
+    environment: { leaseMs: 1000, jobsPerWorker: 20 },
+  });
+  for (const { thread_id, run_id } of runs) await client.runs.join(thread_id, run_id);
+  const before = await itemsOf(client);
+  expect(before.map(({ key }) => key).toSorted()).toEqual(["attempt 2", "last"]);
+
+  paused.resume();
+  await paused.client.assistants.search();
+  await sleep(1500);
+  expect(await itemsOf(client)).toEqual(before);
+});
