@@ -46,6 +46,17 @@ const EnvironmentSchema = z.object({
     description: "The Postgres to keep everything in.",
     isSecret: true,
   }),
+  redisUrl: optional(redisUrl(), {
+    name: "REDIS_URL",
+    aliases: ["REDIS_URI"],
+    description: "A Redis through which servers tell each other events of runs, instead of the database.",
+    isSecret: true,
+  }),
+  redisKeyPrefix: required(text("a text that keys can begin with"), "aegra:", {
+    name: "REDIS_KEY_PREFIX",
+    aliases: ["REDIS_CHANNEL_PREFIX"],
+    description: "Begins every key and channel in Redis; servers of one database have the same.",
+  }),
   host: optional(text("a host name or an address"), {
     name: "AEGRA_HOST",
     description: "The address to listen on.",
@@ -260,6 +271,14 @@ function postgresUrl(): Rule<string> {
     expected:
       'a postgres:// or postgresql:// URL (in a password, write characters such as "#" and "/" as %23 and %2F)',
     schema: z.string().refine((value) => /^postgres(ql)?:\/\//.test(value) && URL.canParse(value)),
+  };
+}
+
+function redisUrl(): Rule<string> {
+  return {
+    expected:
+      'a redis:// or rediss:// URL (in a password, write characters such as "#" and "/" as %23 and %2F)',
+    schema: z.string().refine((value) => /^rediss?:\/\//.test(value) && URL.canParse(value)),
   };
 }
 
