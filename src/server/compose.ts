@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
 import type { Environment } from "../config/environment.ts";
 import type { EventLog } from "./bus/event-log.ts";
-import { isRedisUnavailable, type Redis } from "./bus/redis.ts";
+import { isRedisAway, isRedisUnavailable, type Redis } from "./bus/redis.ts";
 import { createRedisEventLog } from "./bus/redis-event-log.ts";
 import { openRedisNotices, type RedisNotices } from "./bus/redis-notices.ts";
 import { createSharedBus } from "./bus/shared-bus.ts";
@@ -141,7 +141,10 @@ function connectServices(
         if (redis === null) notifications.send({ kind: "events_written", written });
         else redisNotices?.send(written);
       },
-      onError: (error) => log.warn({ err: error }, "the events of runs cannot be read or written"),
+      onError(error) {
+        if (isRedisAway(error)) return; // told by its connection
+        log.warn({ err: error }, "the events of runs cannot be read or written");
+      },
       retentionMs: environment.resumableTtlMs,
       maxRunBytes: environment.maxRunEventBytes,
       maxRunningBytes: environment.maxEventBytes,

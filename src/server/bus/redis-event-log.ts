@@ -49,6 +49,8 @@ export function createRedisEventLog(redis: Redis, options: RedisEventLogOptions)
 
   return {
     async append({ events, ends, entries }) {
+      // Whoever reads elsewhere should not have to wait for the next try after that.
+      await redis.whenConnected();
       const streams = [...Map.groupBy(events, streamOf).values()];
       await redis.run(
         APPEND,

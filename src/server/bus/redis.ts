@@ -15,7 +15,9 @@ export interface RedisOptions {
 /** A Redis that may go away and come back at any time. */
 export interface Redis extends AsyncDisposable {
   readonly keyPrefix: string;
-  /** @throws RedisError, soon: nothing waits for a Redis that is away */
+  /** Resolves when there is a connection, or after a while. The rest does not wait for one, and fails at once. */
+  whenConnected(): Promise<void>;
+  /** @throws RedisError */
   get(key: string): Promise<string | null>;
   /** Runs a script, which Redis does as one step. @throws RedisError */
   run(script: RedisScript, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
@@ -51,10 +53,15 @@ export class RedisError extends Error {
 export const isRedisUnavailable = (error: unknown): boolean =>
   error instanceof RedisError && error.kind !== "refused";
 
+/** Whether an error says that Redis cannot be reached, of which `onAway` tells. */
+export const isRedisAway = (error: unknown): boolean => error instanceof RedisError && error.kind === "away";
+
 const CONNECT_TIMEOUT_MS = 5000;
 /** A Redis that has not answered after this time counts as away. */
 const ANSWER_TIMEOUT_MS = 5000;
-const MAX_BACKOFF_MS = 2000;
+const MAX_BACKOFF_MS = 500;
+/** How long whoever can wait for a connection does. */
+const WAIT_MS = 5000;
 /** How long a start waits for Redis, which it does not need. */
 const START_TIMEOUT_MS = 2000;
 const CLOSE_TIMEOUT_MS = 1000;
@@ -99,6 +106,7 @@ export async function openRedis(options: RedisOptions): Promise<Redis> {
 
   return {
     keyPrefix,
+    whenConnected: () => whenReady(commands),
     get: (key) => commands.get(key).catch((error) => Promise.reject(toRedisError(error))),
     run,
     publish: (channel, message) => void commands.publish(channel, message).catch(() => undefined),
@@ -107,6 +115,14 @@ export async function openRedis(options: RedisOptions): Promise<Redis> {
       await Promise.all([commands, listener].map(close));
     },
   };
+}
+
+async function whenReady(client: Client): Promise<void> {
+  if (client.status === "ready") return;
+  const ready = Promise.withResolvers<void>();
+  client.once("ready", ready.resolve);
+  await Promise.race([ready.promise, sleep(WAIT_MS, undefined, { ref: false })]);
+  client.off("ready", ready.resolve);
 }
 
 function watchConnection(client: Client, { onAway, onBack }: Pick<RedisOptions, "onAway" | "onBack">): void {
@@ -166,6 +182,9 @@ const BUSY = /\b(LOADING|BUSY|MASTERDOWN|READONLY|OOM|MISCONF|NOREPLICAS|NOAUTH|
 /** The error of the client carries the command: a password, or everything that was to be written. */
 function toRedisError(error: unknown): RedisError {
   const { name, message } = error instanceof Error ? error : { name: "", message: String(error) };
+  // Of a connection that is not there, the client only names one of its options.
+  if (message.includes("enableOfflineQueue"))
+    return new RedisError("away", "there is no connection to Redis");
   if (name !== "ReplyError") return new RedisError("away", message);
   return new RedisError(BUSY.test(message) ? "busy" : "refused", message);
 }
