@@ -116,7 +116,7 @@ const EnvironmentSchema = z.object({
   maxRunEventBytes: required(wholeNumber(1), String(32 * 1024 * 1024), {
     name: "AEGRA_RUN_EVENTS_MAX_BYTES",
     description:
-      "Most bytes of events of one run that are kept in memory; older ones are read from the database.",
+      "Most bytes of events of one run that are kept in memory; older ones are read from the database or Redis.",
   }),
   maxEventBytes: required(wholeNumber(1), String(128 * 1024 * 1024), {
     name: "AEGRA_EVENTS_MAX_BYTES",

@@ -109,11 +109,9 @@ const chaos = async ({ events, ...byDefault }: (typeof KINDS)[number]) => {
   await rm(logs, { recursive: true, force: true });
 };
 
-describe(`with CHAOS_SEED=${SEED}`, () => {
-  test.for(KINDS)(
-    "whatever dies, every run ends once, with all that it did (events through $events)",
-    { timeout: TIMEOUT_MS },
-    chaos,
+describe.each(KINDS)(`with CHAOS_SEED=${SEED} and events through $events`, (kind) => {
+  test("whatever dies, every run ends once, with all that it did", { timeout: TIMEOUT_MS }, () =>
+    chaos(kind),
   );
 });
 
