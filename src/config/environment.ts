@@ -46,6 +46,17 @@ const EnvironmentSchema = z.object({
     description: "The Postgres to keep everything in.",
     isSecret: true,
   }),
+  redisUrl: optional(redisUrl(), {
+    name: "REDIS_URL",
+    aliases: ["REDIS_URI"],
+    description: "A Redis through which servers tell each other events of runs, instead of the database.",
+    isSecret: true,
+  }),
+  redisKeyPrefix: required(text("a text that keys can begin with"), "aegra:", {
+    name: "REDIS_KEY_PREFIX",
+    aliases: ["REDIS_CHANNEL_PREFIX"],
+    description: "Begins every key and channel in Redis; servers of one database have the same.",
+  }),
   host: optional(text("a host name or an address"), {
     name: "AEGRA_HOST",
     description: "The address to listen on.",
@@ -105,7 +116,7 @@ const EnvironmentSchema = z.object({
   maxRunEventBytes: required(wholeNumber(1), String(32 * 1024 * 1024), {
     name: "AEGRA_RUN_EVENTS_MAX_BYTES",
     description:
-      "Most bytes of events of one run that are kept in memory; older ones are read from the database.",
+      "Most bytes of events of one run that are kept in memory; older ones are read from the database or Redis.",
   }),
   maxEventBytes: required(wholeNumber(1), String(128 * 1024 * 1024), {
     name: "AEGRA_EVENTS_MAX_BYTES",
@@ -260,6 +271,14 @@ function postgresUrl(): Rule<string> {
     expected:
       'a postgres:// or postgresql:// URL (in a password, write characters such as "#" and "/" as %23 and %2F)',
     schema: z.string().refine((value) => /^postgres(ql)?:\/\//.test(value) && URL.canParse(value)),
+  };
+}
+
+function redisUrl(): Rule<string> {
+  return {
+    expected:
+      'a redis:// or rediss:// URL (in a password, write characters such as "#" and "/" as %23 and %2F)',
+    schema: z.string().refine((value) => /^rediss?:\/\//.test(value) && URL.canParse(value)),
   };
 }
 

@@ -5,6 +5,10 @@ import { createAdaptorServer } from "@hono/node-server";
 import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
 import type { Environment } from "../config/environment.ts";
+import type { EventLog } from "./bus/event-log.ts";
+import { isRedisAway, isRedisUnavailable, type Redis } from "./bus/redis.ts";
+import { createRedisEventLog } from "./bus/redis-event-log.ts";
+import { openRedisNotices, type RedisNotices } from "./bus/redis-notices.ts";
 import { createSharedBus } from "./bus/shared-bus.ts";
 import { type ClosingStack, createClosingStack } from "./closing-stack.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -16,6 +20,7 @@ import { repeat } from "./jobs/repeat.ts";
 import { type RunWorker, startRunWorker } from "./jobs/run-worker.ts";
 import { singleFlight } from "./jobs/single-flight.ts";
 import { createFeedbackRequests } from "./langsmith-feedback.ts";
+import { openEventRedis } from "./open-event-redis.ts";
 import { type Database, isDatabaseUnavailable, openDatabase } from "./persistence/database.ts";
 import { expireAllLeases } from "./persistence/leases.ts";
 import { openNotifications } from "./persistence/notifications.ts";
@@ -91,7 +96,8 @@ async function start(started: ClosingStack, options: ServerOptions): Promise<Run
     aegraVersion: options.aegraVersion,
     log,
   });
-  const { services, queueCounters, workerStarted } = connectServices(started, options, { db, engine });
+  const redis = await openEventRedis(started, options);
+  const { services, queueCounters, workerStarted } = connectServices(started, options, { db, engine, redis });
 
   if (options.isOnlyServer) await expireAllLeases(db);
   await services.ensureDefaultAssistants();
@@ -124,19 +130,30 @@ async function start(started: ClosingStack, options: ServerOptions): Promise<Run
 function connectServices(
   started: ClosingStack,
   { config, environment, databaseUrl, log }: ServerOptions,
-  { db, engine }: { readonly db: Database; readonly engine: Engine },
+  { db, engine, redis }: { readonly db: Database; readonly engine: Engine; readonly redis: Redis | null },
 ) {
+  const instanceId = randomUUID();
+  let redisNotices: RedisNotices | null = null;
   const bus = started.use(
-    createSharedBus(createEventLog(db), {
+    createSharedBus(openEventLog(db, redis, environment), {
       pollMs: WATCH_MS,
-      announce: (written) => notifications.send({ kind: "events_written", written }),
-      onError: (error) => log.warn({ err: error }, "the events of runs cannot be read or written"),
+      announce(written) {
+        if (redis === null) notifications.send({ kind: "events_written", written });
+        else redisNotices?.send(written);
+      },
+      onError(error) {
+        if (isRedisAway(error)) return; // told by its connection
+        log.warn({ err: error }, "the events of runs cannot be read or written");
+      },
       retentionMs: environment.resumableTtlMs,
       maxRunBytes: environment.maxRunEventBytes,
       maxRunningBytes: environment.maxEventBytes,
       maxRetainedBytes: environment.maxEventBytes,
     }),
   );
+  if (redis !== null) {
+    redisNotices = started.use(openRedisNotices(redis, { instanceId, onWritten: bus.written }));
+  }
   const queueCounters = createQueueCounters();
   let worker: RunWorker | null = null;
   const wakeUps: WakeUps = {
@@ -169,7 +186,7 @@ function connectServices(
   );
   const notifications = started.use(
     openNotifications(databaseUrl, {
-      instanceId: randomUUID(),
+      instanceId,
       onNotice: (notice) => {
         if (notice.kind === "runs_pending") worker?.wake();
         else if (notice.kind === "cancel_requested") worker?.checkCancels();
@@ -184,6 +201,15 @@ function connectServices(
   };
   return { services, queueCounters, workerStarted };
 }
+
+const openEventLog = (db: Database, redis: Redis | null, environment: Environment): EventLog =>
+  redis === null
+    ? createEventLog(db)
+    : createRedisEventLog(redis, {
+        retentionMs: environment.resumableTtlMs,
+        // No attempt goes on for longer.
+        silenceMs: environment.runTimeoutMs,
+      });
 
 const openPool = (
   started: ClosingStack,
@@ -299,7 +325,8 @@ function createHttpServer(
       await db.query("select 1");
     },
   };
-  const deps = { services, log, facts, isUnavailable: isDatabaseUnavailable };
+  const isUnavailable = (error: unknown) => isDatabaseUnavailable(error) || isRedisUnavailable(error);
+  const deps = { services, log, facts, isUnavailable };
   const app =
     role === "worker"
       ? createProbeApp(deps)

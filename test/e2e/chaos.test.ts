@@ -14,18 +14,30 @@ import {
   type Effect,
   type RunRow,
 } from "../support/chaos-checks.ts";
-import { type Blow, createRandom, type Job, planBlows, planJobs } from "../support/chaos-plan.ts";
+import {
+  type Blow,
+  createRandom,
+  type Job,
+  planBlows,
+  planJobs,
+  type Restart,
+} from "../support/chaos-plan.ts";
 import { startTestPostgres, type TestPostgres } from "../support/embedded-postgres.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { createFleetClient, type FleetClient, type StreamSeen } from "../support/fleet-client.ts";
+import { startTestRedis, type TestRedis } from "../support/redis.ts";
 
 const numberOf = (name: string, byDefault: number): number => Number(process.env[name] || byDefault);
 const SEED = numberOf("CHAOS_SEED", Date.now() % 1_000_000);
-const RUNS = numberOf("CHAOS_RUNS", 100);
-const CHAOS_MS = numberOf("CHAOS_SECONDS", 15) * 1000;
+/** Where servers find each other's events, and how much is done by default. */
+const KINDS = [
+  { events: "Postgres", runs: 100, seconds: 15 },
+  { events: "Redis", runs: 60, seconds: 10 },
+] as const;
 /** How long it may take from the last blow until everything is done. */
 const SETTLE_MS = 60_000;
-const TIMEOUT_MS = CHAOS_MS + SETTLE_MS + 60_000;
+const MAX_SECONDS = Math.max(...KINDS.map(({ seconds }) => numberOf("CHAOS_SECONDS", seconds)));
+const TIMEOUT_MS = MAX_SECONDS * 1000 + SETTLE_MS + 60_000;
 
 const PROJECT = path.resolve(import.meta.dirname, "../fixtures/graphs/chaos");
 
@@ -45,12 +57,16 @@ const TABLES = `
           and (new.status not in ('pending', 'running') or old.status not in ('pending', 'running')))
     execute function note_end();`;
 
-const chaos = async () => {
+const chaos = async ({ events, ...byDefault }: (typeof KINDS)[number]) => {
   const random = createRandom(SEED);
-  const jobs = planJobs(random, { runs: RUNS, ms: CHAOS_MS });
-  const blows = planBlows(random, { ms: CHAOS_MS });
+  const ms = numberOf("CHAOS_SECONDS", byDefault.seconds) * 1000;
+  const jobs = planJobs(random, { runs: numberOf("CHAOS_RUNS", byDefault.runs), ms });
+  const restarts: Restart[] =
+    events === "Redis" ? ["restart_postgres", "restart_redis"] : ["restart_postgres"];
+  const blows = planBlows(random, { ms, restarts });
 
   await using postgres = await startTestPostgres();
+  await using redis = events === "Redis" ? await startTestRedis() : null;
   await upgradeDatabase(postgres.url);
   await query(postgres.url, TABLES);
   const logs = await logFolder();
@@ -66,18 +82,19 @@ const chaos = async () => {
       LANGGRAPH_POSTGRES_POOL_MAX_SIZE: "6",
       AEGRA_SSE_HEARTBEAT_SECONDS: "0.5",
       LOG_LEVEL: "warn",
+      ...(redis !== null && { REDIS_URL: redis.url }),
     },
     logs,
   });
   const client = createFleetClient(fleet, {
     pick: (count) => Math.floor(random() * count),
     silenceMs: 2000,
-    deadlineMs: performance.now() + CHAOS_MS + SETTLE_MS,
+    deadlineMs: performance.now() + ms + SETTLE_MS,
   });
 
   const streams = new Map<string, StreamSeen>();
   const work = Promise.all(jobs.map((job) => doJob(client, job, streams)));
-  await Promise.all([work, strike(blows, fleet, postgres)]);
+  await Promise.all([work, strike(blows, fleet, { postgres, redis })]);
   await fleet.recovered();
   await untilQuiet(postgres.url);
 
@@ -92,8 +109,10 @@ const chaos = async () => {
   await rm(logs, { recursive: true, force: true });
 };
 
-describe(`with CHAOS_SEED=${SEED}`, () => {
-  test("whatever dies, every run ends once, with all that it did", { timeout: TIMEOUT_MS }, chaos);
+describe.each(KINDS)(`with CHAOS_SEED=${SEED} and events through $events`, (kind) => {
+  test("whatever dies, every run ends once, with all that it did", { timeout: TIMEOUT_MS }, () =>
+    chaos(kind),
+  );
 });
 
 /** What the servers log is kept when the test fails, for it cannot be had again. */
@@ -105,13 +124,21 @@ async function logFolder(): Promise<string> {
   return logs;
 }
 
-async function strike(blows: readonly Blow[], fleet: Fleet, postgres: TestPostgres): Promise<void> {
+async function strike(
+  blows: readonly Blow[],
+  fleet: Fleet,
+  { postgres, redis }: { readonly postgres: TestPostgres; readonly redis: TestRedis | null },
+): Promise<void> {
   const startedMs = performance.now();
   const restarts: Promise<void>[] = [];
   for (const { atMs, kind, target, pauseMs } of blows) {
     await sleep(Math.max(0, startedMs + atMs - performance.now()));
     if (kind === "restart_postgres") {
       restarts.push(postgres.restart());
+      continue;
+    }
+    if (kind === "restart_redis") {
+      if (redis !== null) restarts.push(redis.restart());
       continue;
     }
     const healthy = fleet.healthy();

@@ -105,16 +105,21 @@ export function planJobs(random: () => number, { runs, ms }: { runs: number; ms:
   return jobs;
 }
 
+export type Restart = "restart_postgres" | "restart_redis";
+
 export interface Blow {
   readonly atMs: number;
-  readonly kind: "kill" | "pause" | "restart_postgres";
+  readonly kind: "kill" | "pause" | Restart;
   /** Which of the servers that could be hit, from 0 to 1. */
   readonly target: number;
   readonly pauseMs: number;
 }
 
-/** A blow each second, and a restart of Postgres somewhere in the middle. */
-export function planBlows(random: () => number, { ms }: { ms: number }): Blow[] {
+/** A blow each second, and restarts somewhere in the middle. */
+export function planBlows(
+  random: () => number,
+  { ms, restarts }: { ms: number; restarts: readonly Restart[] },
+): Blow[] {
   const blows = Array.from(
     { length: Math.floor(ms / 1000) },
     (_, second): Blow => ({
@@ -125,13 +130,10 @@ export function planBlows(random: () => number, { ms }: { ms: number }): Blow[] 
       pauseMs: 300 + random() ** 2 * 7700,
     }),
   );
-  const restart: Blow = {
-    atMs: ms * (0.3 + random() * 0.4),
-    kind: "restart_postgres",
-    target: 0,
-    pauseMs: 0,
-  };
-  return [...blows, restart].toSorted((one, other) => one.atMs - other.atMs);
+  const planned = restarts.map(
+    (kind): Blow => ({ atMs: ms * (0.3 + random() * 0.4), kind, target: 0, pauseMs: 0 }),
+  );
+  return [...blows, ...planned].toSorted((one, other) => one.atMs - other.atMs);
 }
 
 const pick = <T>(random: () => number, choices: readonly T[]): T =>

@@ -43,6 +43,7 @@ const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   "@langchain/langgraph-checkpoint": ["src/server/engine"],
   "@langchain/langgraph-checkpoint-postgres": ["src/server/engine"],
   tsx: ["src/server/engine"],
+  ioredis: ["src/server/bus"],
   pino: ["src/server/telemetry", "src/server/jobs", "src/server/http", ...ROOTS],
   "pino-pretty": ["src/server/telemetry"],
   dockerode: ["src/docker"],

@@ -16,6 +16,8 @@ test("an empty environment gives the defaults", () => {
   expect(readEnvironment({})).toEqual({
     configFile: null,
     databaseUrl: null,
+    redisUrl: null,
+    redisKeyPrefix: "aegra:",
     host: null,
     port: null,
     jobsPerWorker: 10,
@@ -44,6 +46,8 @@ test("every variable is read", () => {
   const environment = readEnvironment({
     AEGRA_CONFIG: "x.json",
     DATABASE_URL: "postgresql://me:secret@db:5432/app?sslmode=require",
+    REDIS_URL: "rediss://me:secret@redis:6380/1",
+    REDIS_KEY_PREFIX: "app:",
     AEGRA_HOST: "0.0.0.0",
     AEGRA_PORT: "0",
     N_JOBS_PER_WORKER: "0",
@@ -70,6 +74,8 @@ test("every variable is read", () => {
   expect(environment).toEqual({
     configFile: "x.json",
     databaseUrl: "postgresql://me:secret@db:5432/app?sslmode=require",
+    redisUrl: "rediss://me:secret@redis:6380/1",
+    redisKeyPrefix: "app:",
     host: "0.0.0.0",
     port: 0,
     jobsPerWorker: 0,
@@ -155,6 +161,16 @@ test.each([
   expect(message).toContain(`${Object.keys(source)[0]} must be a postgres:// or postgresql:// URL`);
   expect(message).not.toContain("hunter2");
 });
+
+test.each(["http://me:hunter2@redis", "redis:6379:hunter2", "redis://me:hunter2#/@redis"])(
+  "a Redis that is not a Redis URL is refused without showing it",
+  (REDIS_URL) => {
+    const message = refusal({ REDIS_URL });
+
+    expect(message).toContain("REDIS_URL must be a redis:// or rediss:// URL");
+    expect(message).not.toContain("hunter2");
+  },
+);
 
 test("several bad values are reported together", () => {
   const message = refusal({ LOG_LEVEL: "loud", PORT: "x" });
