@@ -18,7 +18,7 @@ import { singleFlight } from "./jobs/single-flight.ts";
 import { createFeedbackRequests } from "./langsmith-feedback.ts";
 import { type Database, isDatabaseUnavailable, openDatabase } from "./persistence/database.ts";
 import { expireAllLeases } from "./persistence/leases.ts";
-import { openNotifications } from "./persistence/notifications.ts";
+import { NOTIFY, openNotifications } from "./persistence/notifications.ts";
 import { pruneRunEvents } from "./persistence/run-events.ts";
 import { bindServices, type Services } from "./services/bind.ts";
 import { createQueueCounters, type QueueCounters } from "./services/queue-events.ts";
@@ -130,6 +130,7 @@ function connectServices(
     createSharedBus(createEventLog(db), {
       pollMs: WATCH_MS,
       announce: (written) => notifications.send({ kind: "events_written", written }),
+      want: (wanted) => notifications.send({ kind: "events_wanted", wanted }),
       onError: (error) => log.warn({ err: error }, "the events of runs cannot be read or written"),
       retentionMs: environment.resumableTtlMs,
       maxRunBytes: environment.maxRunEventBytes,
@@ -169,10 +170,14 @@ function connectServices(
   const notifications = started.use(
     openNotifications(databaseUrl, {
       instanceId: randomUUID(),
+      notify: async (channel, payloads) => void (await db.query(NOTIFY, [channel, payloads])),
+      onHearing: bus.setHearing,
+      onPeer: bus.askAgain,
       onNotice: (notice) => {
         if (notice.kind === "runs_pending") worker?.wake();
         else if (notice.kind === "cancel_requested") worker?.checkCancels();
         else if (notice.kind === "events_written") bus.written(notice.written);
+        else if (notice.kind === "events_wanted") bus.wanted(notice.wanted);
         else settle();
       },
       onError: (error) => log.warn({ err: error }, "notification connection lost"),

@@ -50,6 +50,7 @@ function sharedBus({ log = createEventLog(db()), maxRunBytes = 1.5 * KEPT_BYTES,
     announce: (written) => {
       for (const peer of peers) peer.written(written);
     },
+    want: () => undefined,
     onError: () => undefined,
   });
   onTestFinished(async () => bus[Symbol.asyncDispose]());

@@ -81,7 +81,7 @@ async function execute(deps: Deps, run: ClaimedRun, signals: StreamSignals): Pro
   const patiently = <T>(work: () => Promise<T>) => throughOutages(work, patience(signals));
   if (stopped === "drain") {
     // Whoever goes on with it must not be heard of before what was streamed here.
-    await deps.bus.flushed();
+    await deps.bus.flushed(run.run_id);
     if (!(await patiently(() => handBackRun(deps.db, run)))) return "lost";
     deps.wakeUps.runsPending();
     return "handed_back";
@@ -132,7 +132,7 @@ async function requestFeedback(
 const OUTAGE_PAUSE_MS = 1000;
 
 async function runGraph({ bus, engine }: Deps, run: ClaimedRun, signals: StreamSignals): Promise<Execution> {
-  bus.begin(run);
+  bus.begin({ ...run, isResumable: run.kwargs.stream_resumable });
   try {
     for await (const event of sharingTime(whileNotAborted(engine.streamGraph(run, signals), signals.abort))) {
       bus.append(run.run_id, [event]);
