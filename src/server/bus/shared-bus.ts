@@ -133,12 +133,12 @@ export function createSharedBus(log: EventLog, options: SharedBusOptions): Share
 
   async function* follow(runId: string, { after, signal, isNew = false }: FollowOptions): RunEvents {
     const leaving = new AbortController();
-    const reading = runReaders.enter(runId);
     using _following = mirror.followRun(runId, after ?? 0);
     const watching = memory.waitForEnd(runId, leaving.signal);
     mirror.lookAt(runId, isNew);
     let seq = after ?? 0;
     let isOldest = after === null;
+    const reading = runReaders.enter(runId);
     try {
       for (;;) {
         const upTo = yield* untilDropped(memory.follow(runId, { after: seq, signal }), (last) => {
@@ -205,6 +205,7 @@ export function createSharedBus(log: EventLog, options: SharedBusOptions): Share
 
     begin(run) {
       const { run_id, attempt } = run;
+      if (attempt > 1) logRun(run_id);
       // Of attempts elsewhere, not everything need be here.
       const isContinued =
         memory.attemptOf(run_id) === attempt - 1 || memory.lastSeq(run_id) >= firstSeq(attempt);

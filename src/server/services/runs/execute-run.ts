@@ -271,11 +271,11 @@ async function finishUnchanged(
 }
 
 /** After the commit: whoever hears of the end may look at once, and must find it. */
-function publishEnd({ bus, wakeUps }: Deps, run: ClaimedRun, result: RunResult): void {
+function publishEnd({ bus }: Deps, run: ClaimedRun, result: RunResult): void {
   if (result.feedback !== undefined) {
     bus.append(run.run_id, [{ event: "feedback", data: JSON.stringify(result.feedback) }]);
   }
   bus.append(run.run_id, [toEndEvent(run.run_id, result)]);
+  // Whoever waits for it elsewhere has asked for it, and is told by the bus.
   bus.end(run.run_id, result);
-  wakeUps.runsEnded([run.run_id]);
 }
