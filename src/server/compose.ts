@@ -23,7 +23,7 @@ import { createFeedbackRequests } from "./langsmith-feedback.ts";
 import { openEventRedis } from "./open-event-redis.ts";
 import { type Database, isDatabaseUnavailable, openDatabase } from "./persistence/database.ts";
 import { expireAllLeases } from "./persistence/leases.ts";
-import { openNotifications } from "./persistence/notifications.ts";
+import { NOTIFY, openNotifications } from "./persistence/notifications.ts";
 import { pruneRunEvents } from "./persistence/run-events.ts";
 import { bindServices, type Services } from "./services/bind.ts";
 import { createQueueCounters, type QueueCounters } from "./services/queue-events.ts";
@@ -141,6 +141,7 @@ function connectServices(
         if (redis === null) notifications.send({ kind: "events_written", written });
         else redisNotices?.send(written);
       },
+      want: (wanted) => notifications.send({ kind: "events_wanted", wanted }),
       onError(error) {
         if (isRedisAway(error)) return; // told by its connection
         log.warn({ err: error }, "the events of runs cannot be read or written");
@@ -187,10 +188,14 @@ function connectServices(
   const notifications = started.use(
     openNotifications(databaseUrl, {
       instanceId,
+      notify: async (channel, payloads) => void (await db.query(NOTIFY, [channel, payloads])),
+      onHearing: bus.setHearing,
+      onPeer: bus.askAgain,
       onNotice: (notice) => {
         if (notice.kind === "runs_pending") worker?.wake();
         else if (notice.kind === "cancel_requested") worker?.checkCancels();
         else if (notice.kind === "events_written") bus.written(notice.written);
+        else if (notice.kind === "events_wanted") bus.wanted(notice.wanted);
         else settle();
       },
       onError: (error) => log.warn({ err: error }, "notification connection lost"),

@@ -162,6 +162,8 @@ async function doJob(client: FleetClient, job: Job, streams: Map<string, StreamS
       if_not_exists: "create",
       stream_mode: ["updates", "custom"],
       durability,
+      // Whoever kills a process must not lose what it has told.
+      stream_resumable: true,
       ...begin,
     });
     // A conflict says that it was created by a request whose answer did not arrive.

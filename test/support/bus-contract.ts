@@ -24,6 +24,7 @@ export const begun = (run_id: string, attempt = 1, thread_id = `thread of ${run_
   run_id,
   thread_id,
   attempt,
+  isResumable: false,
 });
 
 const dataOf = (batches: readonly (readonly RunEvent[])[]) =>

@@ -40,7 +40,12 @@ export interface LoggedEnd {
   readonly result: RunResult;
 }
 
-export type LoggedEntry = NewThreadEntry & { readonly thread_id: string; readonly id: ThreadEntryId };
+export type LoggedEntry = NewThreadEntry & {
+  readonly thread_id: string;
+  readonly id: ThreadEntryId;
+  /** Whether it was written some time after it happened: then it is no news to those who follow from now on. */
+  readonly is_past: boolean;
+};
 
 export interface EventRange {
   readonly run_id: string;

@@ -8,11 +8,13 @@ export interface LogMirrorOptions {
   readonly pollMs: number;
   /** Follows a run of an entry that another process wrote. */
   readonly followRun: (runId: string, options: Parameters<MemoryBus["follow"]>[1]) => RunEvents;
+  /** Asks other processes to write what they have, and from then on what comes, of these. */
+  readonly want: (wanted: Written) => void;
   /** Told when the log cannot be read, once until it can again. */
   readonly onError: (error: unknown) => void;
 }
 
-/** What another process has written. */
+/** What another process has written, or wants to read. */
 export interface Written {
   readonly runs: readonly string[];
   readonly threads: readonly string[];
@@ -22,28 +24,39 @@ export interface Written {
 export interface LogMirror extends Disposable {
   /** Brings the events of a run from here on, until it is disposed. Without it, only the end is brought. */
   followRun(runId: string, after: number): Disposable;
-  /** Looks for news of a run soon. */
-  lookAt(runId: string): void;
+  /**
+   * Asks for a run that is watched here, and looks for news of it soon, unless it is so new that there can be none.
+   */
+  lookAt(runId: string, isNew: boolean): void;
   /** Looks for news soon, if some of this is watched here. Null: of everything. */
   written(written: Written | null): void;
-  /** Brings what is new. @throws what the log throws */
-  look(): Promise<void>;
+  /** Brings what is new of a run. @throws what the log throws */
+  look(runId: string): Promise<void>;
+  /** Asks again for what is watched here and has not been heard of: somebody may not have heard it before. */
+  askAgain(): void;
   /** Brings everything that is kept of a thread. Without the log, there is only what is in memory. */
   loadThread(threadId: string): Promise<void>;
+  /** Asks for a thread. */
+  askForThread(threadId: string): void;
+  /** Resolves when another process has written something of a thread, or after a while. */
+  heardOfThread(threadId: string): Promise<void>;
 }
 
 /** Entries so old have been seen, or belong to a time when nobody watched the thread. */
 const RECENT_MS = 60_000;
+/** How long to wait for a process that may have something of a thread: it is a few milliseconds away. */
+const ANSWER_MS = 250;
 
 interface Followers {
   readonly places: Set<{ readonly after: number }>;
 }
 
 export function createLogMirror(log: EventLog, memory: MemoryBus, options: LogMirrorOptions): LogMirror {
-  const { pollMs, followRun, onError } = options;
+  const { pollMs, followRun, want, onError } = options;
   const followed = new Map<string, Followers>();
+  const due = { runs: new Set<string>(), threads: new Set<string>() };
+  const listeners = new Map<string, Set<() => void>>();
   let looking: Promise<void> | null = null;
-  let again = false;
 
   /** The lowest number that a reader of a run has begun after. */
   const firstWanted = (runId: string): number => {
@@ -73,15 +86,14 @@ export function createLogMirror(log: EventLog, memory: MemoryBus, options: LogMi
       memory.mirror(run_id, next);
       fresh = fresh.slice(next.length);
     }
-    if (!isComplete) again = true;
+    if (!isComplete) due.runs.add(run_id);
     if (end === null || !isComplete) return;
     // Who only waited brought no events. Whoever follows later must not take that for the whole of the run.
     if (memory.lastSeq(run_id) < end.last_seq) memory.place(run_id, end.last_seq);
     memory.end(run_id, end.result);
   };
 
-  const lookAtRuns = async () => {
-    const watched = memory.watchedRuns();
+  const lookAtRuns = async (watched: readonly string[]) => {
     if (watched.length === 0) return;
     await placeNew(watched);
     const wanted = watched.map((run_id) => ({
@@ -93,28 +105,32 @@ export function createLogMirror(log: EventLog, memory: MemoryBus, options: LogMi
 
   const lookAtThreads = async (thread_ids: readonly string[], recentMs: number | null) => {
     if (thread_ids.length === 0) return;
-    for (const { thread_id, ...entry } of await log.readThreads({ thread_ids, recentMs })) {
+    for (const { thread_id, is_past, ...entry } of await log.readThreads({ thread_ids, recentMs })) {
       memory.mirrorEntry(
         thread_id,
         entry.kind === "run_began" ? { ...entry, follow: (it) => followRun(entry.run_id, it) } : entry,
-        recentMs !== null,
+        recentMs !== null && !is_past,
       );
     }
   };
 
-  const lookAll = async () => {
-    do {
-      again = false;
-      await lookAtRuns();
-      await lookAtThreads(memory.watchedThreads(), RECENT_MS);
-    } while (again);
+  const lookAtDue = async () => {
+    try {
+      do {
+        const runs = [...due.runs].filter(memory.isWatched);
+        const threads = [...due.threads].filter(memory.isThreadWatched);
+        due.runs.clear();
+        due.threads.clear();
+        await lookAtRuns(runs);
+        await lookAtThreads(threads, RECENT_MS);
+      } while (due.runs.size + due.threads.size > 0);
+    } finally {
+      looking = null;
+    }
   };
 
   const look = async () => {
-    again = true;
-    looking ??= lookAll().finally(() => {
-      looking = null;
-    });
+    looking ??= lookAtDue();
     await looking;
   };
 
@@ -130,7 +146,30 @@ export function createLogMirror(log: EventLog, memory: MemoryBus, options: LogMi
       },
     );
   };
-  const poll = setInterval(lookSoon, pollMs).unref();
+
+  const lookAtDueSoon = () => {
+    if (due.runs.size + due.threads.size > 0) lookSoon();
+  };
+
+  const lookAtWatched = (runs: readonly string[], threads: readonly string[]) => {
+    for (const id of runs) if (memory.isWatched(id)) due.runs.add(id);
+    for (const id of threads) if (memory.isThreadWatched(id)) due.threads.add(id);
+    lookAtDueSoon();
+  };
+
+  const lookAtAll = () => lookAtWatched(memory.watchedRuns(), memory.watchedThreads());
+
+  /** Of a run with events from the log, whoever executes it writes what comes. */
+  const askAgain = () => {
+    const runs = memory.watchedRuns().filter((id) => memory.lastSeq(id) === 0);
+    const threads = memory.watchedThreads();
+    if (runs.length + threads.length > 0) want({ runs, threads });
+  };
+
+  const poll = setInterval(() => {
+    askAgain();
+    lookAtAll();
+  }, pollMs).unref();
 
   return {
     followRun(runId, after) {
@@ -146,22 +185,46 @@ export function createLogMirror(log: EventLog, memory: MemoryBus, options: LogMi
       };
     },
 
-    lookAt(runId) {
-      if (memory.isWatched(runId)) lookSoon();
+    lookAt(runId, isNew) {
+      if (!memory.isWatched(runId)) return;
+      want({ runs: [runId], threads: [] });
+      if (isNew) return;
+      due.runs.add(runId);
+      lookSoon();
     },
 
     written(written) {
-      const threads = new Set(memory.watchedThreads());
-      const isWanted =
-        written === null ||
-        written.runs.some(memory.isWatched) ||
-        written.threads.some((id) => threads.has(id));
-      if (isWanted) lookSoon();
+      for (const id of written?.threads ?? [...listeners.keys()]) {
+        for (const listener of listeners.get(id) ?? []) listener();
+      }
+      if (written === null) lookAtAll();
+      else lookAtWatched(written.runs, written.threads);
     },
 
-    look,
+    async look(runId) {
+      due.runs.add(runId);
+      await look();
+    },
+
+    askAgain,
 
     loadThread: (threadId) => lookAtThreads([threadId], null).catch(onError),
+
+    askForThread: (threadId) => want({ runs: [], threads: [threadId] }),
+
+    heardOfThread: (threadId) =>
+      new Promise((resolve) => {
+        const those = listeners.get(threadId) ?? new Set();
+        listeners.set(threadId, those);
+        const listener = () => {
+          clearTimeout(timer);
+          those.delete(listener);
+          if (those.size === 0) listeners.delete(threadId);
+          resolve();
+        };
+        those.add(listener);
+        const timer = setTimeout(listener, ANSWER_MS);
+      }),
 
     [Symbol.dispose]: () => clearInterval(poll),
   };

@@ -36,10 +36,26 @@ export interface MemoryBus extends RunBus, Disposable {
   attemptOf(runId: string): number | null;
   /** The thread of a run that this process has begun; null when it has not, or it is forgotten. */
   threadOf(runId: string): string | null;
+  /** Whether this process executes the run now. */
+  isWritten(runId: string): boolean;
+  /** Whether `takeForLog` has been asked for what this process tells of a run. */
+  isLogged(runId: string): boolean;
+  /**
+   * What this process has told of a run so far, for the log; whoever takes it writes what comes, too.
+   * Null when it has told nothing of the run, or that was taken before.
+   */
+  takeForLog(runId: string): ToldOfRun | null;
+  isThreadWatched(threadId: string): boolean;
   /** Adds what happened on a thread in another process, unless it is there. */
   mirrorEntry(threadId: string, entry: ThreadEntry, isNew: boolean): void;
   /** What is known of a thread, in order. */
   findEntries(threadId: string): readonly ThreadEntry[];
+}
+
+export interface ToldOfRun {
+  readonly events: readonly RunEvent[];
+  /** Null while the run goes on. */
+  readonly end: { readonly last_seq: number; readonly result: RunResult } | null;
 }
 
 export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
@@ -48,11 +64,20 @@ export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
   const running = createRunningStreams(options);
   const retention = createRetention({ retentionMs, maxBytes: maxRetainedBytes });
   const logs = createThreadLogs(options.idTag);
+  /** Those of which `waitsForOthers`: looked for often, so not searched for. */
+  const waiting = new Set<string>();
+
+  const noteWatch = (stream: RunStream) => {
+    const { runId } = stream;
+    const isKnown = streams.get(runId) === stream;
+    if (isKnown && waitsForOthers(stream)) waiting.add(runId);
+    else if (isKnown || !streams.has(runId)) waiting.delete(runId);
+  };
 
   const streamOf = (runId: string): RunStream => {
     const known = streams.get(runId);
     if (known !== undefined) return known;
-    const created = createRunStream();
+    const created = createRunStream(runId);
     streams.set(runId, created);
     return created;
   };
@@ -61,7 +86,10 @@ export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
     running.remove(stream);
     // Whoever still holds the stream must not hold its events.
     stream.buffer.clear();
-    if (streams.get(runId) === stream) streams.delete(runId);
+    if (streams.get(runId) === stream) {
+      streams.delete(runId);
+      waiting.delete(runId);
+    }
     if (stream.threadId === null) return;
     logs.remove(stream.threadId, (entry) => entry.kind !== "state_updated" && entry.run_id === runId);
   };
@@ -76,10 +104,12 @@ export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
 
   const watching = async <T>(runId: string, stream: RunStream, watch: () => Promise<T>): Promise<T> => {
     stream.watchers++;
+    noteWatch(stream);
     try {
       return await watch();
     } finally {
       stream.watchers--;
+      noteWatch(stream);
       forgetIfUnused(runId, stream);
     }
   };
@@ -87,10 +117,12 @@ export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
   async function* follow(runId: string, followOptions: FollowOptions, begun: RunStream | null = null) {
     const stream = begun ?? streamOf(runId);
     stream.watchers++;
+    noteWatch(stream);
     try {
       yield* readStream(stream, followOptions);
     } finally {
       stream.watchers--;
+      noteWatch(stream);
       forgetIfUnused(runId, stream);
     }
   }
@@ -109,6 +141,7 @@ export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
     if (stream.result !== null) return false;
     stream.result = result;
     stream.isWritten = false;
+    noteWatch(stream);
     running.remove(stream);
     const { threadId } = stream;
     const id = logs.nextId();
@@ -123,10 +156,14 @@ export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
   };
 
   return {
+    retentionMs,
+
     begin({ run_id, thread_id, attempt }) {
       const stream = streamOf(run_id);
       stream.nextSeq = Math.max(stream.nextSeq, firstSeq(attempt));
       stream.isWritten = true;
+      stream.isOwn = true;
+      noteWatch(stream);
       stream.threadId = thread_id;
       stream.attempt = attempt;
       logs.add(thread_id, {
@@ -138,7 +175,10 @@ export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
       });
     },
 
-    append,
+    append(runId, events) {
+      streamOf(runId).isOwn = true;
+      return append(runId, events);
+    },
 
     place(runId, seq) {
       const stream = streamOf(runId);
@@ -167,10 +207,14 @@ export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
       const stream = streams.get(runId);
       if (stream === undefined || stream.result !== null) return;
       stream.isWritten = false;
+      noteWatch(stream);
       forgetIfUnused(runId, stream);
     },
 
-    end,
+    end(runId, result) {
+      streamOf(runId).isOwn = true;
+      return end(runId, result);
+    },
 
     follow: (runId, followOptions) => follow(runId, followOptions),
 
@@ -190,12 +234,22 @@ export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
       end(runId, found.result);
     },
 
-    isWatched(runId) {
-      const stream = streams.get(runId);
-      return stream !== undefined && waitsForOthers(stream);
-    },
+    isWatched: (runId) => waiting.has(runId),
+    watchedRuns: () => [...waiting],
 
-    watchedRuns: () => [...streams].filter(([, stream]) => waitsForOthers(stream)).map(([id]) => id),
+    isWritten: (runId) => streams.get(runId)?.isWritten ?? false,
+    isLogged: (runId) => streams.get(runId)?.isLogged ?? false,
+
+    takeForLog(runId) {
+      const stream = streams.get(runId);
+      if (stream === undefined || !stream.isOwn || stream.isLogged) return null;
+      stream.isLogged = true;
+      const { buffer, result } = stream;
+      return {
+        events: buffer.read(0, Number.POSITIVE_INFINITY),
+        end: result === null ? null : { last_seq: buffer.lastSeq, result },
+      };
+    },
 
     publishState(threadId, state) {
       const id = logs.nextId();
@@ -233,6 +287,7 @@ export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
 
     followThread: logs.follow,
     watchedThreads: logs.watched,
+    isThreadWatched: logs.isWatched,
 
     [Symbol.dispose]: () => retention[Symbol.dispose](),
   };

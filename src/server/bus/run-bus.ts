@@ -39,10 +39,20 @@ export interface RunBus extends ThreadBus {
    */
   follow(runId: string, options: FollowOptions): RunEvents;
 
-  /** Waits for the end of a run. @returns its result; null when `signal` aborted first */
-  waitForEnd(runId: string, signal: AbortSignal): Promise<RunResult | null>;
+  /**
+   * Waits for the end of a run.
+   * @param isNew whether nothing can have happened to it before
+   * @returns its result; null when `signal` aborted first
+   */
+  waitForEnd(runId: string, signal: AbortSignal, isNew?: boolean): Promise<RunResult | null>;
 
-  /** The result of a run that ended a short while ago; null when it goes on, or is forgotten. */
+  /** How long the process that executed a run can tell how it ended. */
+  readonly retentionMs: number;
+
+  /**
+   * The result of a run that ended a short while ago; null when it goes on, or is forgotten. Other processes are not
+   * asked, as they are for a run whose end is waited for.
+   */
   findResult(runId: string): Promise<RunResult | null>;
 
   /**
@@ -52,10 +62,10 @@ export interface RunBus extends ThreadBus {
   settle(runId: string, found: FoundEnd): void;
 
   /**
-   * Resolves when what was appended can be read by everyone who may. It does not fail: what cannot be kept after
-   * a while is given up.
+   * Resolves when what was appended can be read by everyone who has asked for it; of a run that is named, by
+   * everyone, also when this process is gone. It does not fail: what cannot be kept after a while is given up.
    */
-  flushed(): Promise<void>;
+  flushed(runId?: string): Promise<void>;
 
   /**
    * Whether someone waits for the run whose end has to come from elsewhere: it has not ended, as far as this
@@ -75,8 +85,12 @@ interface ThreadBus {
   /** Ends the streams of a thread that has been deleted. */
   endThread(threadId: string): void;
 
-  /** Where a thread is now. */
-  findLatest(threadId: string): Promise<LatestOfThread>;
+  /**
+   * Where a thread is now.
+   * @param recentRuns those of it that have begun and may be known somewhere: if they are not known here, others
+   *   are asked
+   */
+  findLatest(threadId: string, recentRuns?: readonly string[]): Promise<LatestOfThread>;
 
   /**
    * Yields what happens on a thread, first what is kept from `from` on, then what comes. Returns when the
@@ -94,6 +108,8 @@ export interface BeginningRun {
   readonly run_id: string;
   readonly thread_id: string;
   readonly attempt: number;
+  /** Whether its events have to survive this process. */
+  readonly isResumable: boolean;
 }
 
 export interface FoundEnd {
@@ -110,6 +126,8 @@ export interface FollowOptions {
   /** Null begins with the oldest event that is kept. */
   readonly after: number | null;
   readonly signal: AbortSignal;
+  /** Whether nothing can have happened to the run before; false unless given. */
+  readonly isNew?: boolean;
 }
 
 export type RunEvents = AsyncGenerator<readonly RunEvent[], void, undefined>;

@@ -9,10 +9,13 @@ export interface RunningLimits {
   readonly maxRunBytes: number;
   /** Most bytes of events of all runs that go on. */
   readonly maxRunningBytes: number;
+  /** Told before a run that goes on loses its oldest events here. */
+  readonly beforeDrop?: (runId: string) => void;
 }
 
 /** The events of one run, and those who watch it. */
 export interface RunStream {
+  readonly runId: string;
   readonly buffer: EventBuffer;
   readonly bell: Bell;
   /** Number of the next event. */
@@ -21,6 +24,10 @@ export interface RunStream {
   watchers: number;
   /** Whether this process executes the run. */
   isWritten: boolean;
+  /** Whether this process has told events of the run: what it has of them may be nowhere else. */
+  isOwn: boolean;
+  /** Whether what this process tells of the run is written to the log. */
+  isLogged: boolean;
   /** Null until this process has begun the run. */
   threadId: string | null;
   /** The last attempt that this process has begun; null before. */
@@ -34,12 +41,15 @@ const MAX_BATCH_BYTES = 256 * 1024;
 /** At the limit, so much goes at once: to make room event by event would move the others each time. */
 const DROPPED_SHARE = 1 / 8;
 
-export const createRunStream = (): RunStream => ({
+export const createRunStream = (runId: string): RunStream => ({
+  runId,
   buffer: createEventBuffer(),
   bell: createBell(),
   nextSeq: firstSeq(1),
   watchers: 0,
   isWritten: false,
+  isOwn: false,
+  isLogged: false,
   threadId: null,
   attempt: null,
   result: null,
@@ -65,11 +75,12 @@ export async function* readStream(stream: RunStream, { after, signal }: FollowOp
 }
 
 /** Adds to the streams of runs that go on, and keeps them within their limits. */
-export function createRunningStreams({ maxRunBytes, maxRunningBytes }: RunningLimits) {
+export function createRunningStreams({ maxRunBytes, maxRunningBytes, beforeDrop }: RunningLimits) {
   const running = new Set<RunStream>();
   let usedBytes = 0;
 
-  const drop = ({ buffer }: RunStream, bytes: number) => {
+  const drop = ({ runId, buffer }: RunStream, bytes: number) => {
+    beforeDrop?.(runId);
     const before = buffer.sizeBytes;
     buffer.dropOldest(bytes);
     usedBytes -= before - buffer.sizeBytes;

@@ -51,6 +51,7 @@ export interface ThreadLogs {
   find(threadId: string): readonly ThreadEntry[];
   follow(threadId: string, options: FollowThreadOptions): AsyncGenerator<ThreadEntry, void, undefined>;
   end(threadId: string): void;
+  isWatched(threadId: string): boolean;
   watched(): readonly string[];
 }
 
@@ -58,6 +59,8 @@ export interface ThreadLogs {
 export function createThreadLogs(idTag = 0): ThreadLogs {
   const logs = new Map<string, Log>();
   const remembered = new Map<string, Dropped>();
+  /** Those of `logs` that have readers: looked for often, so not searched for. */
+  const watched = new Set<string>();
   let droppedAnywhere: Dropped = { runs: FIRST_ENTRY_ID, state: FIRST_ENTRY_ID };
   let lastId = FIRST_ENTRY_ID;
 
@@ -69,6 +72,12 @@ export function createThreadLogs(idTag = 0): ThreadLogs {
     const created: Log = { entries: [], bell: createBell(), dropped, readers: new Set(), isEnded: false };
     logs.set(threadId, created);
     return created;
+  };
+
+  const noteReaders = (threadId: string, log: Log) => {
+    if (logs.get(threadId) !== log) return;
+    if (log.readers.size > 0) watched.add(threadId);
+    else watched.delete(threadId);
   };
 
   const forgetIfUnused = (threadId: string, log: Log) => {
@@ -156,6 +165,7 @@ export function createThreadLogs(idTag = 0): ThreadLogs {
       };
       const start = reader.next;
       log.readers.add(reader);
+      noteReaders(threadId, log);
       let isAtStart = from === null;
       try {
         while (!signal.aborted && !log.isEnded) {
@@ -171,6 +181,7 @@ export function createThreadLogs(idTag = 0): ThreadLogs {
         }
       } finally {
         log.readers.delete(reader);
+        noteReaders(threadId, log);
         forgetIfUnused(threadId, log);
       }
     },
@@ -181,10 +192,12 @@ export function createThreadLogs(idTag = 0): ThreadLogs {
       if (log === undefined) return;
       log.isEnded = true;
       logs.delete(threadId);
+      watched.delete(threadId);
       log.bell.ring();
     },
 
-    watched: () => [...logs].filter(([, { readers }]) => readers.size > 0).map(([id]) => id),
+    isWatched: (threadId) => watched.has(threadId),
+    watched: () => [...watched],
   };
 }
 

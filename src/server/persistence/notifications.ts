@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { isJsonObject } from "../domain/json.ts";
+import { createOutbox, type Notice, type Presence, parsePayload } from "./notices.ts";
 
 const CHANNEL = "aegra_wake";
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -8,22 +8,10 @@ const MAX_BACKOFF_MS = 5000;
 /** How long closing waits for a connection that may be dead without having been told. */
 const CLOSE_TIMEOUT_MS = 1000;
 
-const KINDS = ["runs_pending", "cancel_requested", "runs_ended", "events_written"] as const;
-type Kind = (typeof KINDS)[number];
-
-/** A payload has room for 8000 bytes. */
-const MAX_IDS = 150;
-
-/** What servers on one database tell each other: that there is something to look at, never the thing itself. */
-export type Notice =
-  | { readonly kind: Exclude<Kind, "events_written"> }
-  | { readonly kind: "events_written"; readonly written: WrittenIds | null };
-
-/** Runs and threads of which there is news; null in a notice for too many to name. */
-export interface WrittenIds {
-  readonly runs: readonly string[];
-  readonly threads: readonly string[];
-}
+/** How often a server says hello, at the most and at the least: it begins with the former. */
+const HELLO_MS = { first: 250, last: 60_000 };
+/** A server that has said nothing for so long is gone. */
+const PEER_MS = 3 * HELLO_MS.last;
 
 export interface Notifications extends AsyncDisposable {
   /** Tells the other servers, soon. Notices of one kind in one turn of the event loop become one. */
@@ -33,6 +21,15 @@ export interface Notifications extends AsyncDisposable {
 export interface NotificationsOptions {
   /** Distinguishes this server's notices from those of others. */
   readonly instanceId: string;
+  /** Sends payloads on another connection, which shows whether this one hears them. */
+  readonly notify: (channel: string, payloads: readonly string[]) => Promise<void>;
+  /**
+   * Told whether notices are heard. A connection that is open need not hear any: behind a pooler, others may get
+   * what it listens for.
+   */
+  readonly onHearing: (isHearing: boolean) => void;
+  /** Told of a server that was not there before. */
+  readonly onPeer: () => void;
   readonly onNotice: (notice: Notice) => void;
   readonly onError: (error: Error) => void;
 }
@@ -42,35 +39,81 @@ export interface NotificationsOptions {
  *
  * A notice is a hint. It is sent after the commit it speaks of, outside any transaction that writes data,
  * because a NOTIFY in a commit keeps Postgres from committing several at once; and with
- * synchronous_commit off, since nothing is lost with it: whoever misses one polls.
+ * synchronous_commit off, since nothing is lost with it: whoever misses one polls. A server that hears, and hears
+ * of no other one, sends none.
  */
 export function openNotifications(databaseUrl: string, options: NotificationsOptions): Notifications {
   const closing = new AbortController();
-  const waiting = new Set<Kind>();
-  const written = { runs: new Set<string>(), threads: new Set<string>() };
+  const outbox = createOutbox(options.instanceId);
+  /** When each other server was last heard. */
+  const peers = new Map<unknown, number>();
+  let isHearing = false;
+  let isHelloHeard = false;
   let client: pg.Client | null = null;
   let flushing: Promise<void> | null = null;
 
+  const setHearing = (value: boolean) => {
+    if (value !== isHearing) options.onHearing(value);
+    isHearing = value;
+  };
+
+  const isAlone = (): boolean => {
+    for (const [peer, heardMs] of peers) if (performance.now() - heardMs > PEER_MS) peers.delete(peer);
+    return isHearing && peers.size === 0;
+  };
+
   /** One statement at a time; what comes meanwhile goes with the next one. */
   const flush = async () => {
-    while (client !== null && waiting.size > 0) {
-      const payload = JSON.stringify({
-        from: options.instanceId,
-        kinds: [...waiting],
-        ...(waiting.has("events_written") && { written: takeWritten(written) }),
-      });
-      waiting.clear();
-      await client.query("select pg_notify($1, $2)", [CHANNEL, payload]).catch(options.onError);
+    while (!outbox.isEmpty()) {
+      const payloads = outbox.take();
+      const sent =
+        client === null
+          ? options.notify(CHANNEL, payloads).catch(() => undefined) // nobody can be told, and everybody polls
+          : client.query(NOTIFY, [CHANNEL, payloads]).catch(options.onError);
+      await sent;
     }
-    waiting.clear(); // Without a connection nobody can be told, and everybody polls.
     flushing = null;
   };
 
+  const flushSoon = () => {
+    flushing ??= new Promise((resolve) => {
+      setImmediate(() => resolve(flush()));
+    });
+  };
+
+  const present = (presence: Presence) => {
+    outbox.addPresence(presence);
+    flushSoon();
+  };
+
+  const meet = (from: unknown, presences: readonly Presence[]) => {
+    const isNew = !peers.has(from);
+    peers.set(from, performance.now());
+    if (presences.includes("bye")) peers.delete(from);
+    else if (isNew) options.onPeer();
+    if (presences.includes("hello")) present("here");
+  };
+
   const receive = ({ payload }: pg.Notification) => {
-    const notice = parsePayload(payload);
-    if (notice.from === options.instanceId) return;
-    for (const kind of notice.kinds) {
-      options.onNotice(kind === "events_written" ? { kind, written: notice.written } : { kind });
+    const { from, presences, notices } = parsePayload(payload);
+    if (from === null) return;
+    if (from !== options.instanceId) {
+      meet(from, presences);
+      for (const notice of notices) options.onNotice(notice);
+    } else if (presences.includes("hello")) {
+      isHelloHeard = true;
+      setHearing(true);
+    }
+  };
+
+  /** Says hello on another connection again and again: who hears the own one hears those of others. */
+  const keepHearing = async (over: AbortSignal) => {
+    const payload = JSON.stringify({ from: options.instanceId, kinds: ["hello"] });
+    for (let pauseMs = HELLO_MS.first; !over.aborted; pauseMs = Math.min(2 * pauseMs, HELLO_MS.last)) {
+      isHelloHeard = false;
+      await options.notify(CHANNEL, [payload]).catch(() => undefined); // then it is not heard
+      await sleep(pauseMs, undefined, { signal: over }).catch(() => undefined); // over
+      if (!isHelloHeard && !over.aborted) setHearing(false);
     }
   };
 
@@ -83,15 +126,19 @@ export function openNotifications(databaseUrl: string, options: NotificationsOpt
       });
       candidate.on("notification", receive);
       const over = lostOrClosing(candidate, closing.signal);
+      const lost = new AbortController();
       try {
         await Promise.race([listen(candidate), over]);
         client = candidate;
         failures = 0;
+        void keepHearing(lost.signal);
         await over;
       } catch (error) {
         options.onError(error as Error);
       } finally {
         client = null;
+        lost.abort();
+        setHearing(false);
         await withTimeout(candidate.end().catch(() => undefined)); // already broken
       }
       const backoffMs = Math.min(100 * 2 ** failures, MAX_BACKOFF_MS);
@@ -101,16 +148,12 @@ export function openNotifications(databaseUrl: string, options: NotificationsOpt
 
   return {
     send(notice) {
-      waiting.add(notice.kind);
-      if (notice.kind === "events_written") {
-        for (const id of notice.written?.runs ?? []) written.runs.add(id);
-        for (const id of notice.written?.threads ?? []) written.threads.add(id);
-      }
-      flushing ??= new Promise((resolve) => {
-        setImmediate(() => resolve(flush()));
-      });
+      if (closing.signal.aborted || isAlone()) return;
+      outbox.add(notice);
+      flushSoon();
     },
     async [Symbol.asyncDispose]() {
+      if (client !== null) present("bye");
       // The last notice may be that runs were handed back.
       await withTimeout(flushing);
       closing.abort();
@@ -118,6 +161,9 @@ export function openNotifications(databaseUrl: string, options: NotificationsOpt
     },
   };
 }
+
+/** Sends several payloads in one statement. Parameters: the channel, the payloads. */
+export const NOTIFY = "select pg_notify($1, payload) from unnest($2::text[]) as payload";
 
 async function listen(client: pg.Client): Promise<void> {
   await client.connect();
@@ -134,40 +180,6 @@ const lostOrClosing = (client: pg.Client, closing: AbortSignal): Promise<void> =
     client.on("error", reject);
     client.once("end", () => reject(new Error("the notification connection was closed")));
   });
-
-/** Anybody who may connect may notify, so what is not one of our notices says nothing. */
-function parsePayload(payload = ""): Payload {
-  try {
-    const notice: unknown = JSON.parse(payload);
-    if (isJsonObject(notice) && Array.isArray(notice["kinds"])) {
-      const { from, kinds, written } = notice;
-      return {
-        from,
-        kinds: KINDS.filter((kind) => (kinds as unknown[]).includes(kind)),
-        written: isWritten(written) ? written : null,
-      };
-    }
-  } catch {
-    // Not JSON, so not ours.
-  }
-  return { from: null, kinds: [], written: null };
-}
-
-interface Payload {
-  readonly from: unknown;
-  readonly kinds: readonly Kind[];
-  readonly written: WrittenIds | null;
-}
-
-const isWritten = (value: unknown): value is WrittenIds =>
-  isJsonObject(value) && Array.isArray(value["runs"]) && Array.isArray(value["threads"]);
-
-function takeWritten({ runs, threads }: { runs: Set<string>; threads: Set<string> }): WrittenIds | null {
-  const ids = runs.size + threads.size > MAX_IDS ? null : { runs: [...runs], threads: [...threads] };
-  runs.clear();
-  threads.clear();
-  return ids;
-}
 
 async function withTimeout(work: Promise<unknown> | null): Promise<void> {
   const over = new AbortController();

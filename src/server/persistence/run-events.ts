@@ -2,7 +2,11 @@ import type { RunEvent, RunResult } from "../domain/run.ts";
 import type { NewThreadEntry, ThreadEntryId } from "../domain/thread-stream.ts";
 import type { Queryable } from "./database.ts";
 
-type Entry = NewThreadEntry & { readonly thread_id: string; readonly id: ThreadEntryId };
+type Entry = NewThreadEntry & {
+  readonly thread_id: string;
+  readonly id: ThreadEntryId;
+  readonly is_past: boolean;
+};
 
 interface Batch {
   readonly events: readonly (RunEvent & { readonly run_id: string })[];
@@ -25,8 +29,9 @@ export async function appendRunEvents(db: Queryable, { events, ends, entries }: 
        select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[])
        on conflict do nothing),
      new_entries as (
-       insert into thread_entries (thread_id, ms, n, kind, run_id, attempt, state)
-       select * from unnest($8::text[], $9::bigint[], $10::int[], $11::text[], $12::text[], $13::int[], $14::text[])
+       insert into thread_entries (thread_id, ms, n, kind, run_id, attempt, state, is_past)
+       select * from unnest($8::text[], $9::bigint[], $10::int[], $11::text[], $12::text[], $13::int[], $14::text[],
+                            $15::boolean[])
        on conflict do nothing)
      insert into run_ends (run_id, last_seq, result)
      select * from unnest($5::text[], $6::bigint[], $7::text[])
@@ -47,6 +52,7 @@ export async function appendRunEvents(db: Queryable, { events, ends, entries }: 
       entries.map((entry) => (entry.kind === "state_updated" ? null : entry.run_id)),
       entries.map((entry) => (entry.kind === "run_began" ? entry.attempt : null)),
       entries.map((entry) => (entry.kind === "state_updated" ? JSON.stringify(entry.state) : null)),
+      entries.map(({ is_past }) => is_past),
     ],
   );
 }
@@ -148,15 +154,16 @@ export async function readThreadEntries(
   { thread_ids, recentMs }: { readonly thread_ids: readonly string[]; readonly recentMs: number | null },
 ): Promise<readonly Entry[]> {
   const { rows } = await db.query(
-    `select thread_id, ms, n, kind, run_id, attempt, state
+    `select thread_id, ms, n, kind, run_id, attempt, state, is_past
        from thread_entries
       where thread_id = any ($1::text[])
         and ($2::float8 is null or created_at > now() - $2 * interval '1 millisecond')
       order by ms, n`,
     [thread_ids, recentMs],
   );
-  return rows.map(({ thread_id, ms, n, kind, run_id, attempt, state }) => ({
+  return rows.map(({ thread_id, ms, n, kind, run_id, attempt, state, is_past }) => ({
     thread_id,
+    is_past,
     id: { ms: Number(ms), n },
     kind,
     ...(kind === "state_updated" ? { state: JSON.parse(state) } : { run_id }),

@@ -157,6 +157,18 @@ export async function listUnfinishedRuns(db: Queryable, threadId: string): Promi
   return rows.map(({ run_id }) => run_id);
 }
 
+/** Ids of the runs of a thread that have begun, and have not ended longer ago than this. */
+export async function listRecentRuns(db: Queryable, threadId: string, sinceMs: number): Promise<string[]> {
+  const { rows } = await db.query<{ run_id: string }>({
+    name: "list_recent_runs",
+    text: `select run_id from runs
+      where thread_id = $1 and attempt > 0
+        and (status = 'running' or updated_at > now() - $2 * interval '1 millisecond')`,
+    values: [threadId, sinceMs],
+  });
+  return rows.map(({ run_id }) => run_id);
+}
+
 /** Threads on which an assistant has pending or running runs. */
 export async function listThreadsWithUnfinishedRuns(db: Queryable, assistantId: string): Promise<string[]> {
   const { rows } = await db.query<{ thread_id: string }>(

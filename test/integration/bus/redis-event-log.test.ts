@@ -44,6 +44,7 @@ test("a batch that is sent again changes nothing, and one that was written in pa
     kind: "run_began",
     run_id: "run",
     attempt: 1,
+    is_past: false,
   } as const;
   const ends = [{ run_id: "run", last_seq: 3, result: SUCCESS }];
   await log.append(batchOf({ events: eventsFrom("run", 1) }));
@@ -128,6 +129,7 @@ test("everything that is kept expires: while a run goes on late, and soon after 
     id: { ms: 1, n: 2 },
     kind: "state_updated",
     state: stateOf({}),
+    is_past: false,
   } as const;
   await log.append(batchOf({ entries: [state] }));
   const afterwards = await expiries();
@@ -206,6 +208,7 @@ async function ownBus(server: TestRedis, instanceId: string, told: string[] = []
     maxRetainedBytes: 8 * KEPT_BYTES,
     pollMs: 30,
     announce: (written) => notices.send(written),
+    want: () => undefined,
     onError: () => undefined,
   });
   const notices = openRedisNotices(client, { instanceId, onWritten: bus.written });

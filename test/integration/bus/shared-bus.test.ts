@@ -58,10 +58,25 @@ function sharedBusOn(
     announce: (written) => {
       for (const peer of peers) peer.written(written);
     },
+    want: (wanted) => {
+      for (const peer of peers) peer.wanted(wanted);
+    },
     onError: () => undefined,
   });
   onTestFinished(async () => bus[Symbol.asyncDispose]());
   return bus;
+}
+
+/** Two processes that hear what the other wants, and that others have written. */
+function hearingBusesOf(sharedBus: (options: Options) => SharedBus) {
+  const ones: SharedBus[] = [];
+  const others: SharedBus[] = [];
+  const one = sharedBus({ peers: ones });
+  const other = sharedBus({ peers: others });
+  ones.push(other);
+  others.push(one);
+  for (const bus of [one, other]) bus.setHearing(true);
+  return [one, other] as const;
 }
 
 const LOGS = [
@@ -109,10 +124,27 @@ describe.each(LOGS)("through $name", ({ openLog, forget }) => {
     };
   }
 
+  /** The same as one. Others are asked for what rows tell of. */
+  function twoHearingBuses(): RunBus {
+    const [writer, reader] = hearingBusesOf(sharedBus);
+    return {
+      ...reader,
+      begin: writer.begin,
+      append: writer.append,
+      release: writer.release,
+      end: writer.end,
+      publishState: writer.publishState,
+      flushed: writer.flushed,
+      findLatest: (threadId) => reader.findLatest(threadId, ["a run"]),
+    };
+  }
+
   describeRunBus("the shared bus", () => sharedBus(), pause);
   describeThreadBus("the shared bus", () => sharedBus(), pause);
   describeSplitBus("two shared buses", twoBuses, pause);
   describeThreadBus("two shared buses", twoBuses, pause);
+  describeSplitBus("two shared buses that hear each other", twoHearingBuses, pause);
+  describeThreadBus("two shared buses that hear each other", twoHearingBuses, pause);
 
   describe("of two processes", () => {
     test("the one gets what the other writes, before, while and after it does, once and in order", async () => {
@@ -386,6 +418,148 @@ describe.each(LOGS)("through $name", ({ openLog, forget }) => {
       expect(error.upTo).toBe(2);
       expect(datasOf(await readBatches(other, runId, { after: error.upTo }))).toEqual([3, 4]);
     });
+  });
+});
+
+describe("of a process that hears what others want", () => {
+  const sharedBus = (options: Options = {}) => sharedBusOn(createEventLog(db()), options);
+  const hearingBuses = () => hearingBusesOf(sharedBus);
+  const countRows = async () => {
+    const { rows } = await db().query<{ count: number }>(
+      `select ((select count(*) from run_events) + (select count(*) from run_ends)
+               + (select count(*) from thread_entries))::int as count`,
+    );
+    return rows[0]?.count;
+  };
+  const execute = (bus: SharedBus, runId: string, isResumable = false) => {
+    bus.begin({ ...begun(runId), isResumable });
+    bus.append(runId, [1, 2].map(event));
+    bus.end(runId, SUCCESS);
+    bus.publishState(`thread of ${runId}`, stateOf({}));
+  };
+
+  test("nothing is written for its own readers", async () => {
+    const log = createEventLog(db());
+    const bus = sharedBus({ log: { ...log, append: () => Promise.reject(new Error("written")) } });
+    bus.setHearing(true);
+    const runId = randomUUID();
+    const reading = readBatches(bus, runId);
+    execute(bus, runId);
+    expect(datasOf(await reading)).toEqual([1, 2]);
+    await bus.flushed();
+    expect(await countRows()).toBe(0);
+  });
+
+  test("what is resumable is written, and what is asked for by whoever comes late", async () => {
+    const [one, other] = hearingBuses();
+    execute(one, "resumable", true);
+    execute(one, "plain");
+    await one.flushed();
+    // Two events, an end, two entries of runs and one of a state.
+    expect(await countRows()).toBe(6);
+    expect(datasOf(await readBatches(other, "plain"))).toEqual([1, 2]);
+    expect(await other.waitForEnd("plain", FOREVER)).toEqual(SUCCESS);
+  });
+
+  test("what is wanted before it begins is written from its beginning on, as long as it is wanted", async () => {
+    const [one, other] = hearingBuses();
+    const leaving = new AbortController();
+    const reading = readBatches(other, "run", { signal: leaving.signal });
+    await pause();
+    one.begin(begun("run"));
+    one.append("run", [event(1)]);
+    await one.flushed();
+    expect(await countRows()).toBe(2);
+    leaving.abort();
+    expect(datasOf(await reading)).toEqual([1]);
+  });
+
+  test("a request to write that is lost is repeated", async () => {
+    const peers: SharedBus[] = [];
+    const [one, other] = [sharedBus(), sharedBus({ peers })];
+    one.setHearing(true);
+    one.begin(begun("run"));
+    one.append("run", [event(1)]);
+    const reading = readBatches(other, "run");
+    await pause();
+    expect(await countRows()).toBe(0);
+    peers.push(one);
+    await pause();
+    one.append("run", [event(2)]);
+    one.end("run", SUCCESS);
+    expect(datasOf(await reading)).toEqual([1, 2]);
+  });
+
+  test("what was followed here a moment ago can be followed elsewhere when the process has gone", async () => {
+    const [one, other] = hearingBuses();
+    const leaving = new AbortController();
+    const threadId = "thread of followed";
+    const following = readThread(one, threadId, { signal: leaving.signal });
+    await pause();
+    execute(one, "followed");
+    execute(one, "unseen");
+    await pause();
+    leaving.abort();
+    const entries = await following;
+    await one[Symbol.asyncDispose]();
+    const [began] = entries;
+    expect(sketch(await readKept(other, threadId, { from: began?.id ?? null, pause }))).toEqual(
+      sketch(entries),
+    );
+    expect(datasOf(await readBatches(other, "followed"))).toEqual([1, 2]);
+    expect(await other.findResult("unseen")).toBeNull();
+  });
+
+  test("what is handed back can be read when the process has gone", async () => {
+    const [one, other] = hearingBuses();
+    one.begin(begun("run"));
+    one.append("run", [event(1)]);
+    await one.flushed("run");
+    one.release("run");
+    await one[Symbol.asyncDispose]();
+    other.begin(begun("run", 2));
+    other.append("run", [event(2)]);
+    other.end("run", SUCCESS);
+    expect(datasOf(await readBatches(other, "run"))).toEqual([1, 2]);
+  });
+
+  test("what happened before somebody began to follow a thread elsewhere is no news to them", async () => {
+    const [one, other] = hearingBuses();
+    const threadId = "thread of before";
+    execute(one, "before");
+    // Nobody says that there has been a run, and so nobody waits for what is told of it.
+    const { id } = await other.findLatest(threadId);
+    const reading = readKept(other, threadId, { from: id, pause: () => sleep(300) });
+    await pause();
+    one.begin(begun("after", 1, threadId));
+    one.end("after", SUCCESS);
+    expect(sketch(await reading)).toEqual(["run_began after", "run_ended after"]);
+  });
+
+  test("what it does not hear for a while is written meanwhile, with what came before", async () => {
+    const [one, other] = hearingBuses();
+    one.begin(begun("run"));
+    one.append("run", [event(1)]);
+    one.setHearing(false);
+    one.append("run", [event(2)]);
+    one.setHearing(true);
+    one.append("run", [event(3)]);
+    one.end("run", SUCCESS);
+    await one.flushed();
+    // Three events, and that the run has ended, for itself and on its thread.
+    expect(await countRows()).toBe(5);
+    expect(datasOf(await readBatches(other, "run"))).toEqual([1, 2, 3]);
+  });
+
+  test("more than its memory has room for is written, and read from there", async () => {
+    const bus = sharedBus();
+    bus.setHearing(true);
+    const many = Array.from({ length: 64 }, (_, index) => event(`${index} ${"x".repeat(KEPT_BYTES / 16)}`));
+    bus.begin(begun("run"));
+    bus.append("run", many);
+    bus.end("run", SUCCESS);
+    const read = (await readBatches(bus, "run")).flat().map(({ data }) => data);
+    expect(read).toEqual(many.map(({ data }) => data));
   });
 });
 

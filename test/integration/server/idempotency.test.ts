@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { openDatabase } from "../../../src/server/persistence/database.ts";
 import { createGate } from "../../fixtures/graphs/gates.ts";
 import { testServer } from "../../support/server.ts";
 import { sharedServer } from "../../support/shared-server.ts";
@@ -126,16 +127,18 @@ describe("a request for a run that is sent twice", () => {
   });
 
   test("is told that the run is gone when nothing is known of it any more", async () => {
-    const threadId = await newThread();
+    const gone = await testServer({ graphs: GRAPHS });
+    const { thread_id } = await gone.client.threads.create();
     const key = randomUUID();
-    const path = `/threads/${threadId}/runs/wait`;
-    const first = await send(path, hi, key);
+    const path = `/threads/${thread_id}/runs/wait`;
+    const first = await post(`${gone.url}${path}`, hi, { "idempotency-key": key });
     await first.text();
-    const runId = first.headers.get("content-location")?.split("/").at(-1);
-    const other = await testServer({ graphs: GRAPHS, databaseUrl: server.databaseUrl });
-    await server.client.threads.delete(threadId);
-    const { rowCount } = await server.db.query("delete from run_ends where run_id = $1", [runId]);
-    expect(rowCount).toBe(1);
+    await gone.client.threads.delete(thread_id);
+    await gone.close();
+    const other = await testServer({ graphs: GRAPHS, databaseUrl: gone.databaseUrl });
+    const db = openDatabase(gone.databaseUrl, { max: 1, onIdleError: () => undefined });
+    onTestFinished(db.close);
+    await db.query("truncate run_ends");
 
     const again = await post(`${other.url}${path}`, hi, { "idempotency-key": key });
 

@@ -154,6 +154,7 @@ describe("a process that is killed", () => {
     const { thread_id, run_id } = await dying.client.runs.create(null, "slow", {
       input,
       streamMode: "updates",
+      streamResumable: true,
     });
     await using opened = await openTestDatabase(databaseUrl);
     const latestStep = async () => {

@@ -151,7 +151,7 @@ describe("join", () => {
       ],
     ] as const) {
       const { thread_id } = await client.threads.create();
-      const { run_id } = await client.runs.create(thread_id, graph, { input: HI });
+      const { run_id } = await client.runs.create(thread_id, graph, { input: HI, streamResumable: true });
       await client.runs.join(thread_id, run_id);
       await forgetEvents(databaseUrl, run_id);
       expect(await client.runs.join(thread_id, run_id)).toMatchObject(body);

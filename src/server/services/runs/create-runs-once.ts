@@ -1,3 +1,4 @@
+import type { RunBus } from "../../bus/run-bus.ts";
 import type { Caller } from "../../domain/caller.ts";
 import { conflict } from "../../domain/errors.ts";
 import type { IdempotentRequest } from "../../domain/idempotency.ts";
@@ -84,7 +85,13 @@ async function replay(
     answered.runs.map(async (made) => ({
       run: rows.get(made.run_id) ?? made,
       isReplay: true,
-      isRemembered: !rows.has(made.run_id) && (await bus.findResult(made.run_id)) !== null,
+      isRemembered: !rows.has(made.run_id) && (await isRemembered(bus, made.run_id)),
     })),
   );
 }
+
+/** How long another process may take to tell how a run ended. */
+const ANSWER_MS = 600;
+
+const isRemembered = async (bus: RunBus, runId: string): Promise<boolean> =>
+  (await bus.waitForEnd(runId, AbortSignal.timeout(ANSWER_MS))) !== null;

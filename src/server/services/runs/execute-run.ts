@@ -82,7 +82,7 @@ async function execute(deps: Deps, run: ClaimedRun, signals: StreamSignals): Pro
   const patiently = <T>(work: () => Promise<T>) => throughOutages(work, patience(signals));
   if (stopped === "drain") {
     // Whoever goes on with it must not be heard of before what was streamed here.
-    await deps.bus.flushed();
+    await deps.bus.flushed(run.run_id);
     if (!(await patiently(() => handBackRun(deps.db, run)))) return "lost";
     wakeUps.runsPending();
     return "handed_back";
@@ -134,7 +134,7 @@ async function requestFeedback(
 const OUTAGE_PAUSE_MS = 1000;
 
 async function runGraph({ bus, engine }: Deps, run: ClaimedRun, signals: StreamSignals): Promise<Execution> {
-  bus.begin(run);
+  bus.begin({ ...run, isResumable: run.kwargs.stream_resumable });
   try {
     const shareTime = createTimeShare();
     for await (const event of whileNotAborted(engine.streamGraph(run, signals), signals.abort)) {
@@ -271,11 +271,11 @@ async function finishUnchanged(
 }
 
 /** After the commit: whoever hears of the end may look at once, and must find it. */
-function publishEnd({ bus, wakeUps }: Deps, run: ClaimedRun, result: RunResult): void {
+function publishEnd({ bus }: Deps, run: ClaimedRun, result: RunResult): void {
   if (result.feedback !== undefined) {
     bus.append(run.run_id, [{ event: "feedback", data: JSON.stringify(result.feedback) }]);
   }
   bus.append(run.run_id, [toEndEvent(run.run_id, result)]);
+  // Whoever waits for it elsewhere has asked for it, and is told by the bus.
   bus.end(run.run_id, result);
-  wakeUps.runsEnded([run.run_id]);
 }

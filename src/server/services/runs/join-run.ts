@@ -55,7 +55,7 @@ export async function joinRun(
 ): Promise<AsyncGenerator<readonly RunEvent[], void, undefined>> {
   const { finished } = await watchRun(deps, caller, run, options.signal);
   if (finished !== null) return onlyEnd(run.run_id, options.after, finished);
-  return followRun(deps, run.run_id, options);
+  return followEvents(deps, run.run_id, options);
 }
 
 /**
@@ -69,18 +69,18 @@ export async function* followCreatedRun(
   options: Omit<JoinOptions, "after">,
 ): AsyncGenerator<readonly RunEvent[], void, undefined> {
   yield [{ seq: FIRST_SEQ, ...toBeginning(runId, 1) }];
-  yield* followRun(deps, runId, { ...options, after: FIRST_SEQ });
+  yield* followEvents(deps, runId, { ...options, after: FIRST_SEQ, isNew: true });
 }
 
 /** Number of the first event of every run. */
 const FIRST_SEQ = firstSeq(1);
 
-function followRun(
+function followEvents(
   { bus }: Pick<Deps, "bus">,
   runId: string,
-  { after, modes, namespaces, signal }: JoinOptions,
+  { after, modes, namespaces, signal, isNew = false }: JoinOptions & { readonly isNew?: boolean },
 ): AsyncGenerator<readonly RunEvent[], void, undefined> {
-  const events = tellingDropped(bus.follow(runId, { after, signal }));
+  const events = tellingDropped(bus.follow(runId, { after, signal, isNew }));
   return modes === null && namespaces === null ? events : onlyWanted(events, { modes, namespaces });
 }
 
@@ -104,7 +104,7 @@ export const waitForCreatedRun = (
   { bus }: Pick<Deps, "bus">,
   runId: string,
   signal: AbortSignal,
-): Promise<RunResult | null> => bus.waitForEnd(runId, signal);
+): Promise<RunResult | null> => bus.waitForEnd(runId, signal, true);
 
 interface Watch {
   readonly ended: Promise<RunResult | null>;
@@ -126,7 +126,7 @@ async function watchRun(
   const ended = bus.waitForEnd(run_id, AbortSignal.any([signal, given.signal]));
   try {
     const run = await getRun({ db }, caller, thread_id, run_id);
-    if (!isFinished(run.status) || (await isTold(bus, run))) return { ended, finished: null };
+    if (!isFinished(run.status) || (await isTold(bus, run, ended))) return { ended, finished: null };
     const status = run.status as RunResult["status"];
     const finished = await readFinishedResult(db, caller, run.thread_id, status);
     given.abort();
@@ -137,24 +137,31 @@ async function watchRun(
   }
 }
 
-/** Whether the bus knows how a finished run ended. Its rows say so a moment before its process tells. */
-async function isTold(bus: RunBus, { run_id, updated_at }: Run): Promise<boolean> {
+/**
+ * Whether the bus knows how a finished run ended. Its rows say so a moment before its process tells, and a process
+ * tells another one only when it is asked, which it is by waiting for the end.
+ */
+async function isTold(
+  bus: RunBus,
+  { run_id, updated_at }: Run,
+  ended: Promise<RunResult | null>,
+): Promise<boolean> {
   // The clock of the database may be another one.
-  const isRecent = Date.now() - updated_at.getTime() < RECENT_MS;
-  const tries = isRecent ? TELLING_MS / LOOK_MS : 0;
-  for (let left = tries; left >= 0; left--) {
-    if ((await bus.findResult(run_id)) !== null) return true;
-    if (left > 0) await sleep(LOOK_MS);
-  }
-  return false;
+  const ageMs = Date.now() - updated_at.getTime();
+  const patienceMs = ageMs < RECENT_MS ? TELLING_MS : ageMs < bus.retentionMs ? ANSWER_MS : 0;
+  const over = new AbortController();
+  const timer = sleep(patienceMs, undefined, { signal: over.signal }).catch(() => undefined); // no longer needed
+  await Promise.race([ended, timer]);
+  over.abort();
+  return (await bus.findResult(run_id)) !== null;
 }
 
 /** Ended so recently, a run may be one whose end is still to be told. */
 const RECENT_MS = 5000;
 
-/** How long the process of a run may take to tell its end, and how often to look whether it has. */
+/** How long the process of a run may take to tell its end, and how long one that has told it, to tell it elsewhere. */
 const TELLING_MS = 1000;
-const LOOK_MS = 50;
+const ANSWER_MS = 600;
 
 /** What the rows still know of a finished run: its status, and the thread as it is now. */
 async function readFinishedResult(

@@ -9,6 +9,7 @@ import {
   type ThreadStreamMode,
 } from "../../domain/thread-stream.ts";
 import type { Database } from "../../persistence/database.ts";
+import { listRecentRuns } from "../../persistence/runs.ts";
 import { toDroppedEvent } from "../runs/dropped-events.ts";
 import { getThread } from "./threads.ts";
 
@@ -45,7 +46,8 @@ export async function streamThread(
 ): Promise<ThreadEvents> {
   await getThread({ db }, caller, threadId);
   // Looked up before the client hears that it is connected: what it starts then is after this.
-  return tellingDropped(readThread(bus, threadId, await bus.findLatest(threadId), options));
+  const recentRuns = await listRecentRuns(db, threadId, bus.retentionMs);
+  return tellingDropped(readThread(bus, threadId, await bus.findLatest(threadId, recentRuns), options));
 }
 
 async function* readThread(

@@ -7,7 +7,8 @@ const fields = {
   metadata: "Anything; kept with the run and its checkpoints.",
   stream_mode: "Which kinds of events the run makes; an empty list is `values`.",
   stream_subgraphs: "Whether the events of subgraphs are streamed too.",
-  stream_resumable: "Accepted; every stream can be resumed.",
+  stream_resumable:
+    "Whether the events survive the process that executes the run. A stream can be resumed either way, as long as that is there.",
   interrupt_before: "Nodes to stop before; `*` is all of them.",
   interrupt_after: "Nodes to stop after; `*` is all of them.",
   after_seconds: "How long to wait before the run starts.",
