@@ -138,7 +138,11 @@ const readCheckpoints = (page: string): string => `
          null, null, ${columnsOf("writes")},
          writes.task_id, writes.task_path, writes.idx
     from found
-    join checkpoint_writes writes using (thread_id, checkpoint_ns, checkpoint_id)`;
+   cross join lateral (
+         select * from checkpoint_writes
+          where thread_id = found.thread_id and checkpoint_ns = found.checkpoint_ns
+            and checkpoint_id = found.checkpoint_id
+         offset 0) writes`;
 
 export const READ_CHECKPOINT: Statement = {
   name: "read_checkpoint",
