@@ -1,7 +1,7 @@
 import type { EventLog, RunNews } from "./event-log.ts";
 import { gapBefore, upToGap } from "./gaps.ts";
 import type { MemoryBus } from "./memory-bus.ts";
-import type { RunEvents } from "./run-bus.ts";
+import { firstSeq, type RunEvents } from "./run-bus.ts";
 
 export interface LogMirrorOptions {
   /** How often to look without having been told to. */
@@ -66,7 +66,10 @@ export function createLogMirror(log: EventLog, memory: MemoryBus, options: LogMi
 
   /** Begins each stream where its first reader is; but not after its end, wherever a client says it is. */
   const placeNew = async (runIds: readonly string[]) => {
-    const unplaced = runIds.filter((runId) => firstWanted(runId) > 0 && memory.lastSeq(runId) === 0);
+    // To leave out a single event is not worth a statement, and whoever creates a run has been told the first.
+    const unplaced = runIds.filter(
+      (runId) => firstWanted(runId) > firstSeq(1) && memory.lastSeq(runId) === 0,
+    );
     if (unplaced.length === 0) return;
     for (const [runId, seq] of await log.readLastSeqs(unplaced)) {
       const isMirrored = memory.isWatched(runId) && memory.lastSeq(runId) === 0;
