@@ -14,10 +14,109 @@ export interface Claim {
 }
 
 /**
+ * How many runs a claim looks at beyond those that it takes, in the order of the queue. When all of them have to wait
+ * for others of their thread, they are set aside.
+ */
+const SPARE = 64;
+
+/** Whether no run of the thread goes on, or comes before. Each is one look into an index. */
+const isFirst = ({ thread_id, seq }: { readonly thread_id: string; readonly seq: string }): string => `(
+           (select true from runs other
+             where other.thread_id = ${thread_id} and other.status = 'running' limit 1) is null
+       and (select true from runs other
+             where other.thread_id = ${thread_id} and other.status = 'pending' and other.seq < ${seq}
+               and other.available_at <= now() limit 1) is null)`;
+
+/** For a run that is looked up by its id. Written in another way, an index of all pending runs might be taken for better. */
+const STILL_PENDING = "coalesce(status, '') = 'pending'";
+
+/**
+ * However long the queue is, and however much of it waits behind one run, a claim touches so many rows: `foremost`, as
+ * far as it has to walk, and one of each thread of which runs were set aside, which are older and so come first. Rows
+ * are looked up in an index one at a time, because the plan for more would depend on what is known of the table, which
+ * is never up to date.
+ */
+const claimStatement = (limit: number, isOfGraph: string): string => `
+  with recursive
+    foremost as (
+      (select 1 as place, seq, run_id, thread_id from runs
+        where status = 'pending' and not set_aside and available_at <= now() ${isOfGraph}
+        order by seq limit 1)
+       union all
+      select foremost.place + 1, following.*
+        from foremost
+       cross join lateral (
+             select seq, run_id, thread_id from runs
+              where status = 'pending' and not set_aside and available_at <= now() ${isOfGraph}
+                and seq > foremost.seq
+              order by seq limit 1) following
+       where foremost.place < ${limit + SPARE}),
+    crowded as (
+      (select thread_id from runs where status = 'pending' and set_aside order by thread_id limit 1)
+       union all
+      select following.thread_id
+        from crowded
+       cross join lateral (
+             select thread_id from runs
+              where status = 'pending' and set_aside and thread_id > crowded.thread_id
+              order by thread_id limit 1) following),
+    heads as (
+      select head.*
+        from crowded
+       cross join lateral (
+             select seq, run_id, thread_id from runs
+              where status = 'pending' and set_aside and thread_id = crowded.thread_id and available_at <= now()
+              order by seq limit 1) head
+       order by head.seq),
+    due as (
+      select free.run_id
+        from (select seq, run_id, thread_id from heads union all select seq, run_id, thread_id from foremost) one
+       cross join lateral (
+             select run_id from runs
+              where run_id = one.run_id and ${STILL_PENDING} ${isOfGraph}
+                and ${isFirst({ thread_id: "one.thread_id", seq: "one.seq" })}
+              limit 1 for update skip locked) free
+       limit ${limit}),
+    aside as (
+      update runs set set_aside = true
+       where run_id = any(array(
+             select waiting.run_id
+               from foremost
+              cross join lateral (
+                    select run_id from runs
+                     where run_id = foremost.run_id and ${STILL_PENDING}
+                       and not ${isFirst({ thread_id: "foremost.thread_id", seq: "foremost.seq" })}
+                     limit 1 for update skip locked) waiting
+              where (select count(*) from due) < ${limit}
+                and (select count(*) from foremost) = ${limit + SPARE}))
+      returning run_id),
+    claimed as (
+      update runs
+         set status = 'running', set_aside = false, attempt = attempt + 1, claimed_by = $1,
+             lease_expires_at = now() + $2 * interval '1 millisecond', updated_at = now(),
+             claimed_at = now()
+       where run_id = any(array(select run_id from due))
+      returning ${RUN}, attempt, claimed_by as worker_id, delete_thread, cancel_requested)
+  select claimed.*, counted.set_aside
+    from (select count(*)::int as set_aside from aside) counted
+    left join claimed on true`;
+
+/**
+ * Most runs that one statement takes; more are taken with several. How many is written into its text, in steps of
+ * two: as a parameter it would leave Postgres to guess, and so to plan anew each time, which costs more than the claim.
+ */
+const MAX_AT_ONCE = 64;
+
+const toStatement = (limit: number, isOfAnyGraph: boolean) => ({
+  name: `claim_${limit}_runs${isOfAnyGraph ? "" : "_except"}`,
+  text: claimStatement(limit, isOfAnyGraph ? "" : "and graph_id <> all($3)"),
+});
+
+/**
  * Takes the oldest runs that are due, at most one of each thread.
  *
- * Runs of one thread never overlap: the index `runs_one_running_per_thread` refuses a second one. The
- * `not exists` below only keeps workers from trying; two workers can still race past it, and then the
+ * Runs of one thread never overlap: the index `runs_one_running_per_thread` refuses a second one. That the
+ * statement looks for others only keeps workers from trying; two workers can still race past it, and then the
  * loser gets a unique violation, which here means “nothing for you”. So does a deadlock: of two claims of
  * several threads each, either may be ahead on one of them.
  */
@@ -25,34 +124,33 @@ export async function claimRuns(
   db: Queryable,
   { workerId, leaseMs, limit, exceptGraphs = [] }: Claim,
 ): Promise<readonly ClaimedRun[]> {
+  const claimed: ClaimedRun[] = [];
+  while (claimed.length < limit) {
+    const most = Math.min(MAX_AT_ONCE, 2 ** Math.floor(Math.log2(limit - claimed.length)));
+    const { runs, setAside } = await claimForemost(db, { workerId, leaseMs, limit: most, exceptGraphs });
+    claimed.push(...runs);
+    // Behind those that were set aside there may be others, which nothing has looked at yet.
+    if (runs.length < most && setAside === 0) break;
+  }
+  return claimed;
+}
+
+async function claimForemost(
+  db: Queryable,
+  { workerId, leaseMs, limit, exceptGraphs }: Required<Claim>,
+): Promise<{ readonly runs: readonly ClaimedRun[]; readonly setAside: number }> {
+  const isOfAnyGraph = exceptGraphs.length === 0;
   try {
-    const { rows } = await db.query<ClaimedRun>(
-      `with due as (
-         select run_id
-           from runs waiting
-          where status = 'pending'
-            and available_at <= now()
-            ${exceptGraphs.length === 0 ? "" : "and graph_id <> all($4)"}
-            and not exists (
-              select 1 from runs earlier
-               where earlier.thread_id = waiting.thread_id
-                 and (earlier.status = 'running'
-                      or earlier.status = 'pending' and earlier.seq < waiting.seq
-                         and earlier.available_at <= now()))
-          order by seq
-          limit $3
-            for update skip locked)
-       update runs
-          set status = 'running', attempt = attempt + 1, claimed_by = $1,
-              lease_expires_at = now() + $2 * interval '1 millisecond', updated_at = now(),
-              claimed_at = now()
-        where run_id in (select run_id from due)
-       returning ${RUN}, attempt, claimed_by as worker_id, delete_thread, cancel_requested`,
-      [workerId, leaseMs, limit, ...(exceptGraphs.length === 0 ? [] : [exceptGraphs])],
-    );
-    return rows;
+    const { rows } = await db.query<ClaimedRun & { readonly set_aside: number }>({
+      ...toStatement(limit, isOfAnyGraph),
+      values: [workerId, leaseMs, ...(isOfAnyGraph ? [] : [exceptGraphs])],
+    });
+    // Without a claim there is one row, which tells only how many were set aside.
+    const runs = rows.map(({ set_aside: _, ...run }) => run).filter(({ run_id }) => run_id !== null);
+    return { runs, setAside: rows[0]?.set_aside ?? 0 };
   } catch (error) {
-    if (hasSqlState(error, UNIQUE_VIOLATION) || hasSqlState(error, DEADLOCK_DETECTED)) return [];
+    if (hasSqlState(error, UNIQUE_VIOLATION) || hasSqlState(error, DEADLOCK_DETECTED))
+      return { runs: [], setAside: 0 };
     throw error;
   }
 }
