@@ -17,3 +17,8 @@ alter table runs set (
   autovacuum_vacuum_scale_factor = 0.01,
   autovacuum_analyze_threshold = 250,
   autovacuum_analyze_scale_factor = 0.005);
+
+-- For statements that must never read the whole table, whatever was known of it when they were planned. See claimRuns.
+create function one_at_a_time(key uuid) returns boolean
+  language plpgsql immutable parallel safe cost 10000
+  as 'begin return true; end';
