@@ -1,7 +1,7 @@
 import type { CancelAction, ClaimedRun, Fence, RunStatus } from "../domain/run.ts";
 import type { ThreadOutcome } from "../domain/thread.ts";
+import { claimStatement, MAX_AT_ONCE } from "./claim-statement.ts";
 import { DEADLOCK_DETECTED, hasSqlState, only, type Queryable, UNIQUE_VIOLATION } from "./database.ts";
-import { RUN } from "./runs.ts";
 
 export interface Claim {
   readonly workerId: string;
@@ -16,8 +16,8 @@ export interface Claim {
 /**
  * Takes the oldest runs that are due, at most one of each thread.
  *
- * Runs of one thread never overlap: the index `runs_one_running_per_thread` refuses a second one. The
- * `not exists` below only keeps workers from trying; two workers can still race past it, and then the
+ * Runs of one thread never overlap: the index `runs_one_running_per_thread` refuses a second one. That the
+ * statement looks for others only keeps workers from trying; two workers can still race past it, and then the
  * loser gets a unique violation, which here means “nothing for you”. So does a deadlock: of two claims of
  * several threads each, either may be ahead on one of them.
  */
@@ -25,34 +25,39 @@ export async function claimRuns(
   db: Queryable,
   { workerId, leaseMs, limit, exceptGraphs = [] }: Claim,
 ): Promise<readonly ClaimedRun[]> {
+  const claimed: ClaimedRun[] = [];
+  while (claimed.length < limit) {
+    const most = Math.min(MAX_AT_ONCE, 2 ** Math.floor(Math.log2(limit - claimed.length)));
+    try {
+      const { runs, setAside } = await claimForemost(db, { workerId, leaseMs, limit: most, exceptGraphs });
+      claimed.push(...runs);
+      // Behind those that were set aside there may be others, which nothing has looked at yet.
+      if (runs.length < most && setAside === 0) break;
+    } catch (error) {
+      // Those that are claimed already would be executed by nobody. What is wrong the next claim will tell.
+      if (claimed.length === 0) throw error;
+      break;
+    }
+  }
+  return claimed;
+}
+
+async function claimForemost(
+  db: Queryable,
+  { workerId, leaseMs, limit, exceptGraphs }: Required<Claim>,
+): Promise<{ readonly runs: readonly ClaimedRun[]; readonly setAside: number }> {
+  const isOfAnyGraph = exceptGraphs.length === 0;
   try {
-    const { rows } = await db.query<ClaimedRun>(
-      `with due as (
-         select run_id
-           from runs waiting
-          where status = 'pending'
-            and available_at <= now()
-            ${exceptGraphs.length === 0 ? "" : "and graph_id <> all($4)"}
-            and not exists (
-              select 1 from runs earlier
-               where earlier.thread_id = waiting.thread_id
-                 and (earlier.status = 'running'
-                      or earlier.status = 'pending' and earlier.seq < waiting.seq
-                         and earlier.available_at <= now()))
-          order by seq
-          limit $3
-            for update skip locked)
-       update runs
-          set status = 'running', attempt = attempt + 1, claimed_by = $1,
-              lease_expires_at = now() + $2 * interval '1 millisecond', updated_at = now(),
-              claimed_at = now()
-        where run_id in (select run_id from due)
-       returning ${RUN}, attempt, claimed_by as worker_id, delete_thread, cancel_requested`,
-      [workerId, leaseMs, limit, ...(exceptGraphs.length === 0 ? [] : [exceptGraphs])],
-    );
-    return rows;
+    const { rows } = await db.query<ClaimedRun & { readonly set_aside: number }>({
+      ...claimStatement(limit, isOfAnyGraph),
+      values: [workerId, leaseMs, ...(isOfAnyGraph ? [] : [exceptGraphs])],
+    });
+    // Without a claim there is one row, which tells only how many were set aside.
+    const runs = rows.map(({ set_aside: _, ...run }) => run).filter(({ run_id }) => run_id !== null);
+    return { runs, setAside: rows[0]?.set_aside ?? 0 };
   } catch (error) {
-    if (hasSqlState(error, UNIQUE_VIOLATION) || hasSqlState(error, DEADLOCK_DETECTED)) return [];
+    if (hasSqlState(error, UNIQUE_VIOLATION) || hasSqlState(error, DEADLOCK_DETECTED))
+      return { runs: [], setAside: 0 };
     throw error;
   }
 }
