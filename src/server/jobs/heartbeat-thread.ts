@@ -48,3 +48,5 @@ async function check(): Promise<void> {
 
 setInterval(check, leaseMs / 3);
 port.on("message", check);
+// A thread that takes the place of one that died has leases to renew that are not as fresh as they might be.
+void check();
