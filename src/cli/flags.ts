@@ -1,4 +1,5 @@
 import { Errors, Flags } from "@oclif/core";
+import { toWorkerCount, WORKER_COUNT } from "../config/worker-count.ts";
 
 export const hostFlag = Flags.string({
   summary: "Address to listen on.",
@@ -36,4 +37,15 @@ export const migrateFlag = Flags.boolean({
   allowNo: true,
   default: true,
   env: "AEGRA_MIGRATE",
+});
+
+export const workersFlag = Flags.custom<number>({
+  summary: "Processes to serve with, on one port; auto: one for each core.",
+  helpValue: "N",
+  env: "AEGRA_WORKERS",
+  parse: async (text) => {
+    const count = toWorkerCount(text);
+    if (count === null) throw new Errors.CLIError(`expected ${WORKER_COUNT}; found "${text}".`);
+    return count;
+  },
 });

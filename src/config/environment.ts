@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ConfigError, joinProblems } from "./errors.ts";
 import { deepFreeze } from "./freeze.ts";
+import { toWorkerCount, WORKER_COUNT } from "./worker-count.ts";
 
 /** One environment variable: how it is documented, and how it is read. */
 interface EnvironmentVariable {
@@ -65,6 +66,11 @@ const EnvironmentSchema = z.object({
     name: "AEGRA_PORT",
     aliases: ["PORT"],
     description: "The port to listen on; 0 takes a free one.",
+  }),
+  workers: required(workerCount(), "1", {
+    name: "AEGRA_WORKERS",
+    aliases: ["WEB_CONCURRENCY"],
+    description: "Processes that `aegra serve` serves with on one port; auto: one for each core.",
   }),
   jobsPerWorker: required(wholeNumber(0), "10", {
     name: "N_JOBS_PER_WORKER",
@@ -236,6 +242,16 @@ function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): Rule<number> {
   return {
     expected: `a whole number, ${limits}`,
     schema: z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(min).max(max)),
+  };
+}
+
+function workerCount(): Rule<number> {
+  return {
+    expected: WORKER_COUNT,
+    schema: z
+      .string()
+      .transform(toWorkerCount)
+      .pipe(z.number({ error: `expected ${WORKER_COUNT}` })),
   };
 }
 

@@ -62,6 +62,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly graphs: readonly GraphEntry[];
   /** Files of the project that the graphs are made of, absolute. */
   readonly loadedFiles: readonly string[];
+  /** The queue, and what this server has done with it. */
+  readonly readQueue: Services["readQueue"];
 }
 
 const POLL_MS = 1000;
@@ -119,6 +121,7 @@ async function start(started: ClosingStack, options: ServerOptions): Promise<Run
     url: toUrl(options.host, (http.address() as AddressInfo).port),
     graphs: engine.graphs,
     loadedFiles: [...loadedFiles],
+    readQueue: services.readQueue,
     [Symbol.asyncDispose]: () => started[Symbol.asyncDispose](),
   };
 }

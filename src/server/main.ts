@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import process from "node:process";
 import type { Logger } from "pino";
 import { DEFAULT_PORT } from "../config/default-port.ts";
-import { readEnvironment } from "../config/environment.ts";
+import { type Environment, readEnvironment } from "../config/environment.ts";
 import { useForegroundCallbacks } from "../config/langchain-environment.ts";
 import { loadConfig } from "../config/load.ts";
 import { loadEnvFiles } from "../config/load-env.ts";
@@ -77,15 +77,22 @@ export async function startAegra(options: StartOptions): Promise<RunningServer> 
   return server;
 }
 
+/** The log of a process of the server; also of one that only watches over others that serve. */
+export const openLog = (
+  { mode, logLevel, logFormat }: Pick<StartOptions, "mode" | "logLevel" | "logFormat">,
+  environment: Pick<Environment, "logLevel" | "logFormat">,
+): Logger =>
+  createLogger({
+    level: logLevel ?? environment.logLevel,
+    format: logFormat ?? environment.logFormat ?? (mode === "dev" ? "pretty" : "json"),
+  });
+
 /** Reads everything that a start depends on, environment files first, since they may hold the rest. */
 async function readSettings(options: StartOptions, isDev: boolean) {
   const config = await loadConfig(options);
   const warnings = [...config.warnings, ...loadEnvFiles(config, [...(options.envFiles ?? [])])];
   const environment = readEnvironment();
-  const log = createLogger({
-    level: options.logLevel ?? environment.logLevel,
-    format: options.logFormat ?? environment.logFormat ?? (isDev ? "pretty" : "json"),
-  });
+  const log = openLog(options, environment);
   for (const warning of warnings) log.warn(warning);
 
   // Whoever configured authentication must not get a server that lets everyone in.

@@ -62,7 +62,14 @@ export async function startTestServer(databaseUrl: string, options: TestServerOp
   };
   // One try: a test wants to see the first answer.
   const client = new Client({ apiUrl: server.url, callerOptions: { maxRetries: 0 } });
-  return { url: server.url, client, databaseUrl, graphs: server.graphs, close };
+  return {
+    url: server.url,
+    client,
+    databaseUrl,
+    graphs: server.graphs,
+    readQueue: server.readQueue,
+    close,
+  };
 }
 
 const createLog = (lines: LogLine[] | undefined) =>

@@ -1,8 +1,8 @@
 import process from "node:process";
 import { type Config, Flags } from "@oclif/core";
 import { BaseCommand } from "../base-command.ts";
-import type { ServerProcess } from "../dev/start-server-process.ts";
 import { databaseUrlFlag, hostFlag, migrateFlag, portFlag } from "../flags.ts";
+import type { ServerProcess } from "../server-process/start-server-process.ts";
 import { listenForStop } from "../stop-requests.ts";
 
 const INSPECTOR_PORT = "9229";

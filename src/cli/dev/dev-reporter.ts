@@ -2,7 +2,7 @@ import { relative } from "node:path";
 import process from "node:process";
 import type { DevDatabase } from "../../database/dev-database.ts";
 import { toErrorText } from "../error-output.ts";
-import type { ServedProject, StartFailure } from "./messages.ts";
+import type { ServedProject, StartFailure } from "../server-process/messages.ts";
 
 /** Tells the user, or the program that started the command, what is going on. */
 export interface DevReporter {

@@ -1,4 +1,4 @@
-import type { StartFailure } from "./messages.ts";
+import type { StartFailure } from "../server-process/messages.ts";
 
 const PROBE_MS = 1000;
 

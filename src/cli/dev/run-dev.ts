@@ -1,10 +1,10 @@
 import type { DevDatabase } from "../../database/dev-database.ts";
 import { openDevDatabase } from "../../database/open-dev-database.ts";
+import { type ServerProcess, startServerProcess } from "../server-process/start-server-process.ts";
 import { toCliError } from "../to-cli-error.ts";
 import { createJsonReporter, createTextReporter } from "./dev-reporter.ts";
 import { explainPortInUse } from "./explain-port-in-use.ts";
 import { type DevPlan, type DevRequest, planDev } from "./plan-dev.ts";
-import { type ServerProcess, startServerProcess } from "./start-server-process.ts";
 import { supervise } from "./supervise.ts";
 import { watchProject } from "./watch-project.ts";
 

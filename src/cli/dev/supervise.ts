@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CliError, EXIT } from "../errors.ts";
+import type { ServedProject, StartFailure } from "../server-process/messages.ts";
+import type { ServerProcess } from "../server-process/start-server-process.ts";
+import { toStartError } from "../server-process/to-start-error.ts";
+import { whenAborted } from "../when-aborted.ts";
 import type { DevReporter } from "./dev-reporter.ts";
-import type { ServedProject, StartFailure } from "./messages.ts";
-import type { ServerProcess } from "./start-server-process.ts";
 import type { ProjectWatch } from "./watch-project.ts";
 
 export interface Supervision {
@@ -107,13 +109,5 @@ function toError(end: Extract<End, { readonly kind: "failed" | "crashed" }>): Cl
       suggestions: ["What it printed above says why."],
     });
   }
-  const { message, code, exitCode, suggestions, stack } = end.failure;
-  const cause = stack === null ? undefined : Object.assign(new Error(message), { stack });
-  return new CliError(message, { code, exitCode, suggestions, cause });
+  return toStartError(end.failure);
 }
-
-const whenAborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });

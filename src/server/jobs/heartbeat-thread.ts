@@ -3,12 +3,16 @@ import { parentPort, workerData } from "node:worker_threads";
 import { openDatabase } from "../persistence/database.ts";
 import { renewLeases } from "../persistence/leases.ts";
 import { HELD, type HeartbeatData, type HeartbeatReport, RENEWED_NS } from "./heartbeat.ts";
+import { createOverdueCancels } from "./overdue-cancels.ts";
 
 /**
  * How long after its limit a run is still kept, for its worker to stop the node and write down how it went. A worker
  * that has not done so by then never will: its event loop is blocked.
  */
 const OVERTIME_MS = 60_000;
+
+/** How long a worker may take to stop a run that is cancelled. It leaves a node behind that does not stop, sooner. */
+const CANCEL_MS = 10_000;
 
 const { databaseUrl, workerId, leaseMs, timeoutMs, shared } = workerData as HeartbeatData;
 const port = parentPort;
@@ -24,12 +28,18 @@ const db = openDatabase(databaseUrl, {
   idleTimeoutMs: 0,
 });
 
+const overdue = createOverdueCancels(CANCEL_MS, CANCEL_MS + OVERTIME_MS + 2 * leaseMs);
 let renewing = false;
 let again = false;
 
 async function renew(): Promise<void> {
   const startedNs = process.hrtime.bigint();
-  const leases = await renewLeases(db, workerId, { leaseMs, maxAgeMs: timeoutMs + OVERTIME_MS });
+  const leases = await renewLeases(db, workerId, {
+    leaseMs,
+    maxAgeMs: timeoutMs + OVERTIME_MS,
+    exceptRuns: overdue.list(performance.now()),
+  });
+  overdue.see(leases, performance.now());
   Atomics.store(shared, RENEWED_NS, startedNs);
   report({ type: "renewed", startedNs, leases });
 }
@@ -48,3 +58,5 @@ async function check(): Promise<void> {
 
 setInterval(check, leaseMs / 3);
 port.on("message", check);
+// A thread that takes the place of one that died has leases to renew that are not as fresh as they might be.
+void check();

@@ -11,10 +11,17 @@ interface Held {
   readonly timeout: NodeJS.Timeout;
 }
 
+/** How often in the time of a lease it is looked whether it is over. Until then it runs here and may run elsewhere. */
+const WATCHES_OF_LEASE = 10;
+
 export interface LeaseKeeper extends AsyncDisposable {
-  /** Keeps the lease of a claimed run. @returns aborts with a RunStopped when the run has to stop */
+  /**
+   * Keeps the lease of a claimed run. An attempt of it that is still held here has lost it.
+   * @returns aborts with a RunStopped when the run has to stop
+   */
   hold(run: ClaimedRun): AbortSignal;
-  release(runId: string): void;
+  /** Lets go of this attempt, and of no other. */
+  release(run: Pick<ClaimedRun, "run_id" | "attempt">): void;
   /** Renews now, and so learns what is asked of the runs. */
   check(): void;
   stopAll(reason: RunStopped): void;
@@ -44,6 +51,11 @@ export function createLeaseKeeper({ log, onLost }: Deps, options: HeartbeatOptio
     onLost();
   };
 
+  const drop = ({ stop, timeout }: Held) => {
+    clearTimeout(timeout);
+    lose(stop);
+  };
+
   const onRenewed = (startedNs: bigint, leases: readonly RenewedLease[]) => {
     const kept = new Map(leases.map((lease) => [lease.run_id, lease]));
     for (const [runId, { attempt, heldSinceNs, stop }] of held) {
@@ -64,7 +76,7 @@ export function createLeaseKeeper({ log, onLost }: Deps, options: HeartbeatOptio
       const keptNs = renewedNs > heldSinceNs ? renewedNs : heldSinceNs;
       if (nowNs - keptNs > leaseNs) lose(stop);
     }
-  }, leaseMs / 3);
+  }, leaseMs / WATCHES_OF_LEASE);
 
   return {
     hold({ run_id, attempt, cancel_requested }) {
@@ -74,13 +86,17 @@ export function createLeaseKeeper({ log, onLost }: Deps, options: HeartbeatOptio
         () => stop.abort(new RunStopped("timeout", timeoutFailure(timeoutMs))),
         timeoutMs,
       );
+      const before = held.get(run_id);
+      if (before !== undefined) drop(before);
       held.set(run_id, { attempt, heldSinceNs: process.hrtime.bigint(), stop, timeout });
       heartbeat.setHeld(held.size);
       return stop.signal;
     },
-    release(runId) {
-      clearTimeout(held.get(runId)?.timeout);
-      held.delete(runId);
+    release({ run_id, attempt }) {
+      const ended = held.get(run_id);
+      if (ended?.attempt !== attempt) return;
+      clearTimeout(ended.timeout);
+      held.delete(run_id);
       heartbeat.setHeld(held.size);
     },
     check: heartbeat.check,

@@ -58,21 +58,19 @@ export function startRunWorker(
   /** Whether the last claim left runs behind that could be taken by now, as far as is known. */
   let mayHaveMore = false;
 
-  const execute = async (run: ClaimedRun) => {
+  const execute = async (run: ClaimedRun, abort: AbortSignal) => {
     const { run_id, thread_id, attempt } = run;
     const runLog = log.child({ run_id, thread_id, graph_id: run.kwargs.graph_id, attempt });
     const startedMs = performance.now();
     runLog.debug("run started");
     try {
-      const outcome = await services.executeRun(run, { abort: leases.hold(run), drain: drain.signal });
+      const outcome = await services.executeRun(run, { abort, drain: drain.signal });
       runLog.info({ outcome, ms: Math.round(performance.now() - startedMs) }, "run ended");
     } catch (error) {
       runLog.error({ err: error }, "run could not be finished; it is tried again when its lease expires");
     } finally {
-      leases.release(run_id);
+      leases.release(run);
       limits.release(run.kwargs.graph_id);
-      active.delete(run_id);
-      if (mayHaveMore) wake();
     }
   };
 
@@ -80,7 +78,15 @@ export function startRunWorker(
     limits.take(run.kwargs.graph_id);
     queueCounters.count("claims");
     if (run.attempt > 1) queueCounters.count("retries");
-    active.set(run.run_id, execute(run));
+    const abort = leases.hold(run);
+    // Its lease was over before this process knew, and it came back here: what is left of that attempt ends first.
+    const before = active.get(run.run_id);
+    const work = before === undefined ? execute(run, abort) : before.then(() => execute(run, abort));
+    active.set(run.run_id, work);
+    void work.then(() => {
+      if (active.get(run.run_id) === work) active.delete(run.run_id);
+      if (mayHaveMore) wake();
+    });
   };
 
   const claim = async () => {

@@ -67,14 +67,22 @@ export interface RenewedLease extends Pick<Fence, "run_id" | "attempt"> {
   readonly cancel_requested: CancelAction | null;
 }
 
+export interface Renewal {
+  readonly leaseMs: number;
+  /** A run that the worker has had for longer is left to expire. */
+  readonly maxAgeMs: number;
+  /** And so are these runs. */
+  readonly exceptRuns?: readonly string[];
+}
+
 /**
- * Renews every lease of a worker at once, but not of a run that it has had for longer than `maxAgeMs`.
+ * Renews every lease of a worker at once.
  * @returns the runs it still holds; a run not among them belongs to someone else
  */
 export async function renewLeases(
   db: Queryable,
   workerId: string,
-  { leaseMs, maxAgeMs }: { readonly leaseMs: number; readonly maxAgeMs: number },
+  { leaseMs, maxAgeMs, exceptRuns = [] }: Renewal,
 ): Promise<readonly RenewedLease[]> {
   const { rows } = await db.query<RenewedLease>({
     name: "renew_leases",
@@ -85,8 +93,9 @@ export async function renewLeases(
         and lease_expires_at > now()
         -- A server that does not know the column has left it empty.
         and coalesce(claimed_at, now()) > now() - $3 * interval '1 millisecond'
+        and run_id <> all($4::uuid[])
      returning run_id, attempt, cancel_requested`,
-    values: [workerId, leaseMs, maxAgeMs],
+    values: [workerId, leaseMs, maxAgeMs, exceptRuns],
   });
   return rows;
 }

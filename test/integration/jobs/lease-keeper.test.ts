@@ -1,31 +1,37 @@
 import { once } from "node:events";
+import type { Worker } from "node:worker_threads";
 import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
-import type { RunStopped } from "../../../src/server/domain/run.ts";
+import type { ClaimedRun, RunStopped } from "../../../src/server/domain/run.ts";
 import { createLeaseKeeper } from "../../../src/server/jobs/lease-keeper.ts";
-import { openDatabase } from "../../../src/server/persistence/database.ts";
-import { claimRuns, listExpiredRuns } from "../../../src/server/persistence/leases.ts";
+import { type Database, openDatabase } from "../../../src/server/persistence/database.ts";
+import { claimRuns, listExpiredRuns, releaseExpiredRun } from "../../../src/server/persistence/leases.ts";
 import { requestCancel } from "../../../src/server/persistence/runs.ts";
 import { testDatabaseUrl } from "../../support/database.ts";
 import { givenRun, givenThread } from "../../support/runs.ts";
 
-const LEASE_MS = 1000;
+const LEASE_MS = 1500;
+const WORKER_ID = "keeper";
 
-async function holdRun({ timeoutMs = 60_000 } = {}) {
+async function holdRun({ leaseMs = LEASE_MS, timeoutMs = 60_000 } = {}) {
   const databaseUrl = await testDatabaseUrl();
   const db = openDatabase(databaseUrl, { max: 3, onIdleError: () => undefined });
   onTestFinished(db.close);
   await givenRun(db, await givenThread(db));
-  const workerId = "keeper";
   const lost: true[] = [];
   const keeper = createLeaseKeeper(
     { log: pino({ level: "silent" }), onLost: () => void lost.push(true) },
-    { databaseUrl, workerId, leaseMs: LEASE_MS, timeoutMs },
+    { databaseUrl, workerId: WORKER_ID, leaseMs, timeoutMs },
   );
   onTestFinished(() => keeper[Symbol.asyncDispose]());
-  const [run] = await claimRuns(db, { workerId, leaseMs: LEASE_MS, limit: 1 });
+  const [run] = await claimRuns(db, { workerId: WORKER_ID, leaseMs, limit: 1 });
   if (run === undefined) throw new Error("there was nothing to claim");
   return { db, run, keeper, lost, stop: keeper.hold(run) };
+}
+
+async function claimAgain(db: Database, runId: string) {
+  await releaseExpiredRun(db, runId, "pending");
+  return claimRuns(db, { workerId: WORKER_ID, leaseMs: LEASE_MS, limit: 1 });
 }
 
 async function reasonOf(stop: AbortSignal): Promise<string> {
@@ -91,10 +97,10 @@ test("a run stops as soon as someone wants it to and the keeper is told to look"
 test("a run stops when it has taken too long, and not when it ended before", async () => {
   const { stop, keeper, run } = await holdRun({ timeoutMs: 200 });
   expect(await reasonOf(stop)).toBe("timeout");
-  keeper.release(run.run_id);
+  keeper.release(run);
 
   const again = keeper.hold(run);
-  keeper.release(run.run_id);
+  keeper.release(run);
   await sleep(400);
   expect(again.aborted).toBe(false);
 });
@@ -110,5 +116,59 @@ test("leases are renewed again after the connection broke", async () => {
   await sleep(2 * LEASE_MS);
 
   expect(stop.aborted).toBe(false);
+  expect(await listExpiredRuns(db, 10)).toEqual([]);
+});
+
+/** Ends each thread as soon as it has started, those that are there and those that take their places. */
+function endThreads(threads: readonly Worker[]) {
+  const end = (thread: Worker) => void thread.once("online", () => thread.terminate());
+  process.on("worker", end);
+  onTestFinished(() => void process.off("worker", end));
+  return {
+    ended: Promise.all(threads.map((thread) => thread.terminate())),
+    stop: () => void process.off("worker", end),
+  };
+}
+
+/** The threads that are started from here on. */
+function watchThreads(): readonly Worker[] {
+  const threads: Worker[] = [];
+  const add = (thread: Worker) => void threads.push(thread);
+  process.on("worker", add);
+  onTestFinished(() => void process.off("worker", add));
+  return threads;
+}
+
+test("a thread that dies is replaced before the lease is over", async () => {
+  const threads = watchThreads();
+  const leaseMs = 3 * LEASE_MS;
+  const { db, stop, lost } = await holdRun({ leaseMs });
+
+  await threads[0]?.terminate();
+  await sleep(2 * leaseMs);
+
+  expect(threads).toHaveLength(2);
+  expect(stop.aborted).toBe(false);
+  expect(lost).toEqual([]);
+  expect(await listExpiredRuns(db, 10)).toEqual([]);
+});
+
+test("a run stops when no thread renews its lease, and another is kept once one does", async () => {
+  const threads = watchThreads();
+  const { db, stop, run, lost, keeper } = await holdRun();
+  const { ended, stop: stopEnding } = endThreads(threads);
+  await ended;
+
+  expect(await reasonOf(stop)).toBe("lease_lost");
+  expect(lost).toHaveLength(1);
+  keeper.release(run);
+  stopEnding();
+  const count = threads.length;
+  await expect.poll(() => threads.length, { timeout: 5000 }).toBeGreaterThan(count);
+
+  const [again] = await claimAgain(db, run.run_id);
+  const keptOn = keeper.hold(again as ClaimedRun);
+  await sleep(3 * LEASE_MS);
+  expect(keptOn.aborted).toBe(false);
   expect(await listExpiredRuns(db, 10)).toEqual([]);
 });

@@ -36,6 +36,30 @@ test("a process whose node blocks it for longer than the lease keeps its run", a
   expect(await client.threads.getState<Values>(thread_id)).toMatchObject({ values: { items: ["blocked"] } });
 });
 
+test("a cancel is final although the node blocks its process", { timeout: 60_000 }, async () => {
+  const { first, takesOver } = await twoServers();
+  const { client } = await takesOver(0);
+  const { thread_id } = await first.client.threads.create();
+  const { run_id } = await first.client.runs.create(thread_id, "blocking", { input: { ms: 20_000 } });
+  const answers = () =>
+    fetch(`${first.url}/ok`, { signal: AbortSignal.timeout(300) }).then(
+      () => true,
+      () => false,
+    );
+  await expect.poll(answers).toBe(false);
+
+  await client.runs.cancel(thread_id, run_id, true);
+  expect(await answers()).toBe(false);
+  expect(await client.runs.get(thread_id, run_id)).toMatchObject({ status: "interrupted" });
+  expect(await client.threads.get(thread_id)).toMatchObject({ status: "idle" });
+  const before = await client.threads.getHistory(thread_id);
+
+  await expect.poll(answers, { timeout: 20_000 }).toBe(true);
+  await sleep(LEASE_MS);
+  expect(await client.threads.getHistory(thread_id)).toEqual(before);
+  expect(await client.runs.get(thread_id, run_id)).toMatchObject({ status: "interrupted" });
+});
+
 test("a process that was paused and wakes up after its run was taken over changes nothing", async () => {
   const { first, takesOver } = await twoServers();
   const { thread_id } = await first.client.threads.create();

@@ -9,6 +9,7 @@ import { type Frame, parseFrames } from "../../support/wire.ts";
 
 const GRAPHS = {
   slow: "slow.ts:graph",
+  deaf: "slow.ts:deaf",
   steps: "steps.ts:graph",
   failing: "failing.ts:graph",
   twice: "questions.ts:twice",
@@ -41,10 +42,10 @@ afterAll(async () => {
 
 const newThread = async () => (await front.client.threads.create()).thread_id;
 
-async function startSlow() {
+async function startSlow(graph = "slow") {
   const gate = createGate();
   const thread_id = await newThread();
-  const { run_id } = await front.client.runs.create(thread_id, "slow", { input: { ...HI, gate: gate.name } });
+  const { run_id } = await front.client.runs.create(thread_id, graph, { input: { ...HI, gate: gate.name } });
   await gate.arrived;
   return { gate, thread_id, run_id };
 }
@@ -193,6 +194,20 @@ test.each(["interrupt", "rollback"] as const)(
     expect(await found).toBe(action === "rollback" ? "gone" : "interrupted");
   },
 );
+
+test("a cancel on one is final although the node on the other ignores it", async () => {
+  const { gate, thread_id, run_id } = await startSlow("deaf");
+  await front.client.runs.cancel(thread_id, run_id, true);
+  expect(await front.client.runs.get(thread_id, run_id)).toMatchObject({ status: "interrupted" });
+  expect(await front.client.threads.get(thread_id)).toMatchObject({ status: "idle" });
+  const before = await front.client.threads.getHistory(thread_id);
+
+  // What the node does afterwards is lost.
+  gate.open();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(await front.client.threads.getHistory(thread_id)).toEqual(before);
+  expect(await front.client.runs.get(thread_id, run_id)).toMatchObject({ status: "interrupted" });
+});
 
 test("a strategy on one stops the run on the other", NOTICED, async () => {
   const { thread_id } = await startSlow();

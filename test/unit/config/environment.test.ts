@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { expect, test } from "vitest";
 import { ENVIRONMENT_VARIABLES, readEnvironment } from "../../../src/config/environment.ts";
 import { ConfigError } from "../../../src/config/errors.ts";
@@ -20,6 +21,7 @@ test("an empty environment gives the defaults", () => {
     redisKeyPrefix: "aegra:",
     host: null,
     port: null,
+    workers: 1,
     jobsPerWorker: 10,
     leaseMs: 30_000,
     maxRetries: 3,
@@ -50,6 +52,7 @@ test("every variable is read", () => {
     REDIS_KEY_PREFIX: "app:",
     AEGRA_HOST: "0.0.0.0",
     AEGRA_PORT: "0",
+    WEB_CONCURRENCY: "4",
     N_JOBS_PER_WORKER: "0",
     LEASE_DURATION_SECONDS: "1.5",
     BG_JOB_MAX_RETRIES: "0",
@@ -78,6 +81,7 @@ test("every variable is read", () => {
     redisKeyPrefix: "app:",
     host: "0.0.0.0",
     port: 0,
+    workers: 4,
     jobsPerWorker: 0,
     leaseMs: 1500,
     maxRetries: 0,
@@ -98,6 +102,10 @@ test("every variable is read", () => {
     langsmithEndpoint: "http://smith.example/api",
     corsAllowOrigins: ["https://a.example", "https://b.example"],
   });
+});
+
+test("auto is one worker for each core", () => {
+  expect(readEnvironment({ AEGRA_WORKERS: "auto" }).workers).toBe(availableParallelism());
 });
 
 test("nobody can change it", () => {
@@ -127,6 +135,9 @@ test("the first name that is not empty wins", () => {
 test.each([
   [{ N_JOBS_PER_WORKER: "many" }, 'N_JOBS_PER_WORKER must be a whole number, 0 or more; found "many"'],
   [{ N_JOBS_PER_WORKER: "-1" }, "N_JOBS_PER_WORKER"],
+  [{ AEGRA_WORKERS: "0" }, 'AEGRA_WORKERS must be a whole number from 1 to 128, or auto; found "0"'],
+  [{ WEB_CONCURRENCY: "-2" }, "WEB_CONCURRENCY"],
+  [{ WEB_CONCURRENCY: "1.5" }, "WEB_CONCURRENCY"],
   [{ N_JOBS_PER_WORKER: "1.5" }, "N_JOBS_PER_WORKER"],
   [{ N_JOBS_PER_WORKER: "1e3" }, "N_JOBS_PER_WORKER"],
   [{ BG_JOB_MAX_RETRIES: "99999999999999999999" }, "BG_JOB_MAX_RETRIES"],

@@ -1,4 +1,5 @@
-// The process that `aegra dev` runs the server in, and replaces when a file changes.
+// The process that `aegra dev` runs the server in, and replaces when a file changes; `aegra serve --workers` has several.
+import cluster from "node:cluster";
 import process from "node:process";
 import type { StartOptions, startAegra } from "../../server/main.ts";
 import { toCliError } from "../to-cli-error.ts";
@@ -12,6 +13,7 @@ type RunningServer = Awaited<ReturnType<typeof startAegra>>;
 function obeySupervisor(): void {
   let starting: Promise<RunningServer | null> = Promise.resolve(null);
   let stopping = false;
+  let isProduction = false;
 
   const stop = async () => {
     if (stopping) return;
@@ -21,17 +23,26 @@ function obeySupervisor(): void {
     // Whatever a graph has left running must not keep the process.
     process.exit(0);
   };
-  const stopAlone = () => {
-    setTimeout(() => process.exit(1), ORPHAN_MS).unref();
-    return stop();
+  const stopAlone = async () => {
+    const giveUp = setTimeout(() => process.exit(1), ORPHAN_MS).unref();
+    // Runs get the time that production gives them. A graph may still take for ever to be loaded.
+    if (isProduction && (await starting) !== null) clearTimeout(giveUp);
+    await stop();
   };
 
   process.on("message", (order: Order) => {
-    if (order.type === "start") starting = start(order.options);
-    else void stop();
+    if (order.type === "stop") return void stop();
+    isProduction = order.options.mode === "serve";
+    starting = start(order.options);
+  });
+  const { worker } = cluster;
+  // Node would end one that has lost its primary at once, with runs that could be handed back.
+  worker?.once("disconnect", () => {
+    worker.exitedAfterDisconnect = true;
   });
   process.once("disconnect", () => void stopAlone());
-  process.once("SIGTERM", () => void stopAlone());
+  // Whoever signals a whole group of processes tells the supervisor too: it decides what a second one means.
+  process.on("SIGTERM", () => void stopAlone());
   // The terminal sends them to this process too, but it is for the supervisor to decide what they mean.
   for (const signal of ["SIGINT", "SIGHUP", "SIGBREAK"]) process.on(signal, () => undefined);
 }

@@ -1,4 +1,4 @@
-import { fork } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { extname } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,6 +8,8 @@ import { EXIT } from "../errors.ts";
 import type { Order, Report, StartFailure } from "./messages.ts";
 
 export interface ServerProcess {
+  /** Null when the process could not be created. */
+  readonly pid: number | null;
   /** What the process said about its start; a failure too when it ended before it said anything. */
   readonly started: Promise<Report>;
   /** Resolves when the process is gone, with how it ended: `exit code 1`, `SIGKILL`. */
@@ -27,17 +29,33 @@ export interface ServerProcessOptions {
 }
 
 const STOP_MS = 10_000;
+const LOADING_STOP_MS = 2000;
 // The sources run as they are, the package as compiled: the file beside this one has the same extension.
-const ENTRY = fileURLToPath(new URL(`./server-process${extname(import.meta.url)}`, import.meta.url));
+export const SERVER_PROCESS = fileURLToPath(
+  new URL(`./server-process${extname(import.meta.url)}`, import.meta.url),
+);
 
 /** Starts the server in a process of its own. */
 export function startServerProcess({ start, nodeFlags, logTo }: ServerProcessOptions): ServerProcess {
   const inherited = process.execArgv.filter((flag) => !flag.startsWith("--inspect"));
-  const child = fork(ENTRY, [], {
+  const child = fork(SERVER_PROCESS, [], {
     cwd: start.cwd,
     execArgv: [...inherited, ...nodeFlags],
     stdio: ["ignore", logTo === "stdout" ? "inherit" : 2, "inherit", "ipc"],
   });
+  return superviseServerProcess(child, start, STOP_MS);
+}
+
+/**
+ * Starts the server in a process that runs SERVER_PROCESS.
+ *
+ * @param stopMs how long a server that serves may take to stop
+ */
+export function superviseServerProcess(
+  child: ChildProcess,
+  start: StartOptions,
+  stopMs: number,
+): ServerProcess {
   const started = Promise.withResolvers<Report>();
   const ended = Promise.withResolvers<string>();
   let hasStarted = false;
@@ -60,13 +78,14 @@ export function startServerProcess({ start, nodeFlags, logTo }: ServerProcessOpt
   send({ type: "start", options: start });
 
   return {
+    pid: child.pid ?? null,
     started: started.promise,
     ended: ended.promise,
     async stop() {
       const asked = new AbortController();
       send({ type: "stop" });
       // Before it serves there is nothing to hand back, and a graph may wait for ever while it is loaded.
-      const killed = sleep(hasStarted ? STOP_MS : STOP_MS / 5, undefined, { signal: asked.signal }).then(
+      const killed = sleep(hasStarted ? stopMs : LOADING_STOP_MS, undefined, { signal: asked.signal }).then(
         () => child.kill("SIGKILL"),
         () => undefined,
       );
