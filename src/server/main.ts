@@ -93,7 +93,14 @@ async function readSettings(options: StartOptions, isDev: boolean) {
   const databaseUrl = options.databaseUrl ?? environment.databaseUrl;
   if (databaseUrl === null) throw databaseMissing();
   if (options.role === "worker" && environment.jobsPerWorker === 0) throw nothingToDo();
-  return { config, environment, databaseUrl, log };
+  // What is set beside another URL says nothing about this one.
+  const isOther = databaseUrl !== environment.databaseUrl;
+  return {
+    config,
+    environment: isOther ? { ...environment, directDatabaseUrl: null } : environment,
+    databaseUrl,
+    log,
+  };
 }
 
 /**

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { isJsonObject } from "../domain/json.ts";
+import { hearsNotices } from "./hears-notices.ts";
 
 const CHANNEL = "aegra_wake";
+const NOTIFY = "select set_config('synchronous_commit', 'off', true), pg_notify($1, $2)";
 const CONNECT_TIMEOUT_MS = 10_000;
 const MAX_BACKOFF_MS = 5000;
+const KEEP_ALIVE_MS = 10_000;
 /** How long closing waits for a connection that may be dead without having been told. */
 const CLOSE_TIMEOUT_MS = 1000;
 
@@ -35,6 +38,8 @@ export interface NotificationsOptions {
   readonly instanceId: string;
   readonly onNotice: (notice: Notice) => void;
   readonly onError: (error: Error) => void;
+  /** Told once when notices of other servers do not arrive, as behind a pooler that does not keep sessions. */
+  readonly onDeaf?: () => void;
 }
 
 /**
@@ -42,13 +47,15 @@ export interface NotificationsOptions {
  *
  * A notice is a hint. It is sent after the commit it speaks of, outside any transaction that writes data,
  * because a NOTIFY in a commit keeps Postgres from committing several at once; and with
- * synchronous_commit off, since nothing is lost with it: whoever misses one polls.
+ * synchronous_commit off, since nothing is lost with it: whoever misses one polls. Off for this statement only: behind
+ * a pooler, others would commit on the same connection afterwards.
  */
 export function openNotifications(databaseUrl: string, options: NotificationsOptions): Notifications {
   const closing = new AbortController();
   const waiting = new Set<Kind>();
   const written = { runs: new Set<string>(), threads: new Set<string>() };
   let client: pg.Client | null = null;
+  let isDeaf = false;
   let flushing: Promise<void> | null = null;
 
   /** One statement at a time; what comes meanwhile goes with the next one. */
@@ -60,7 +67,7 @@ export function openNotifications(databaseUrl: string, options: NotificationsOpt
         ...(waiting.has("events_written") && { written: takeWritten(written) }),
       });
       waiting.clear();
-      await client.query("select pg_notify($1, $2)", [CHANNEL, payload]).catch(options.onError);
+      await client.query(NOTIFY, [CHANNEL, payload]).catch(options.onError);
     }
     waiting.clear(); // Without a connection nobody can be told, and everybody polls.
     flushing = null;
@@ -74,12 +81,21 @@ export function openNotifications(databaseUrl: string, options: NotificationsOpt
     }
   };
 
+  const listenToOthers = async (candidate: pg.Client) => {
+    if (options.onDeaf === undefined || isDeaf) return;
+    isDeaf = (await hearsNotices(candidate, databaseUrl, CHANNEL).catch(options.onError)) === false;
+    if (isDeaf && !closing.signal.aborted) options.onDeaf();
+  };
+
   const connectionLoop = (async () => {
     for (let failures = 0; !closing.signal.aborted; failures++) {
       const candidate = new pg.Client({
         connectionString: databaseUrl,
         application_name: "aegra notify",
         connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+        // Nothing is said here for hours, and it has to be noticed when the other side is gone without a word.
+        keepAlive: true,
+        keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
       });
       candidate.on("notification", receive);
       const over = lostOrClosing(candidate, closing.signal);
@@ -87,6 +103,7 @@ export function openNotifications(databaseUrl: string, options: NotificationsOpt
         await Promise.race([listen(candidate), over]);
         client = candidate;
         failures = 0;
+        await Promise.race([listenToOthers(candidate), over]);
         await over;
       } catch (error) {
         options.onError(error as Error);
@@ -121,7 +138,6 @@ export function openNotifications(databaseUrl: string, options: NotificationsOpt
 
 async function listen(client: pg.Client): Promise<void> {
   await client.connect();
-  await client.query("set synchronous_commit = off");
   await client.query(`listen ${CHANNEL}`);
 }
 

@@ -187,7 +187,7 @@ describe("a connection that is cut", () => {
   });
 
   test("before it listens is opened again, and none is left behind", async () => {
-    const proxy = await openProxy(database.url, { cutAt: ["synchronous_commit", "listen aegra_wake"] });
+    const proxy = await openProxy(database.url, { cutAt: ["listen aegra_wake", "listen aegra_wake"] });
     const ada = openPeer(proxy, "ada");
     const bob = openPeer(database.url, "bob");
     await connected(ada, bob);
