@@ -6,7 +6,7 @@ import { createTestDatabase, testDatabaseUrl } from "../../support/database.ts";
 import { emptyDatabaseUrl } from "../../support/empty-database.ts";
 import { hasPgBouncer, type PgBouncer, startPgBouncer } from "../../support/pgbouncer.ts";
 import { type LogLine, startTestServer, testServer } from "../../support/server.ts";
-import { dataOf, namesOf, parseFrames, runIdOf, streamFrames } from "../../support/wire.ts";
+import { dataOf, namesOf, parseFrames, post, runIdOf, streamFrames } from "../../support/wire.ts";
 
 const GRAPHS = {
   steps: "steps.ts:graph",
@@ -188,4 +188,51 @@ describe.skipIf(!hasPgBouncer)("behind PgBouncer in transaction mode", () => {
     expect(said).toMatchObject([{ remedy: expect.stringContaining("AEGRA_PREPARED_STATEMENTS=false") }]);
     expect(await query(url, "select status from runs where status <> 'success'")).toEqual([]);
   });
+
+  test("a pooler that has no connection left is a database that is away", async () => {
+    await using small = await startPgBouncer(inject("databaseServerUrl"), {
+      poolSize: 1,
+      settings: { query_wait_timeout: "1" },
+    });
+    const url = await testDatabaseUrl();
+    const environment = { preparesStatements: false, directDatabaseUrl: url };
+    const server = await testServer({ databaseUrl: small.through(url), graphs: GRAPHS, environment });
+    const holder = new pg.Client({ connectionString: small.through(url) });
+    await holder.connect();
+    await holder.query("begin");
+    const refused = await post(`${server.url}/threads`, {});
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
+    await holder.end();
+    expect(await server.client.runs.wait(null, "steps", { input: HI })).toMatchObject({
+      items: ["a", "b", "c"],
+    });
+    await server.close();
+  });
 });
+
+test.skipIf(!hasPgBouncer)(
+  "PgBouncer in session mode needs no settings",
+  async () => {
+    await using pooler = await startPgBouncer(inject("databaseServerUrl"), { poolMode: "session" });
+    const databaseUrl = pooler.through(await testDatabaseUrl());
+    const logLines: LogLine[] = [];
+    const options = { databaseUrl, graphs: GRAPHS, logLines };
+    // Without notices, the one that answers would learn of the cancel's end, and the other of the cancel, in ten seconds.
+    const front = await testServer({ ...options, environment: { jobsPerWorker: 0 } });
+    const back = await testServer(options);
+    const { thread_id } = await front.client.threads.create();
+    const gate = createGate();
+    const { run_id } = await front.client.runs.create(thread_id, "slow", { input: { gate: gate.name } });
+    await gate.arrived;
+    await front.client.runs.cancel(thread_id, run_id, true);
+    for (let count = 0; count < 10; count++) {
+      expect(await front.client.runs.wait(null, "steps", { input: HI })).toMatchObject({
+        items: ["a", "b", "c"],
+      });
+    }
+    expect(complaintsIn(logLines)).toEqual([]);
+    await front.close();
+    await back.close();
+  },
+  8000,
+);
