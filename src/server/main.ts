@@ -55,6 +55,8 @@ export async function startAegra(options: StartOptions): Promise<RunningServer> 
   useLangGraphOf(config.root);
   const { ensureTables } = await import("./ensure-tables.ts");
   await ensureTables(databaseUrl, { migrate: options.migrate, log });
+  const { requireSameDatabase } = await import("./require-same-database.ts");
+  await requireSameDatabase(databaseUrl, environment.directDatabaseUrl);
 
   const { startServer } = await import("./compose.ts");
   const server = await startServer({
