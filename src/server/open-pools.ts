@@ -16,6 +16,12 @@ export interface Pools {
   readonly checkpoints: Database;
 }
 
+/**
+ * Longer than anything takes that is asked of the database. A machine that vanishes, as in a failover, leaves
+ * connections that the system would wait on for a quarter of an hour.
+ */
+const SILENCE_TIMEOUT_MS = 120_000;
+
 const PREPARED_LOST = {
   effect: "This server prepares none from now on. What was refused meanwhile has to be asked for again.",
   remedy:
@@ -28,6 +34,7 @@ export function openPools(started: ClosingStack, { databaseUrl, environment, log
   const open = (max: number): Database => {
     const db = openDatabase(databaseUrl, {
       max,
+      queryTimeoutMs: SILENCE_TIMEOUT_MS,
       preparesStatements: environment.preparesStatements,
       onPreparedLost() {
         if (!isTold) log.error(PREPARED_LOST, "prepared statements get lost");

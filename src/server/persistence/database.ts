@@ -36,6 +36,7 @@ export interface DatabaseOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_MS = 10_000;
 
 export function openDatabase(
   connectionString: string,
@@ -53,6 +54,9 @@ export function openDatabase(
     max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: "aegra",
+    // The other side may be gone without a word, as when its machine is.
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     ...(queryTimeoutMs !== undefined && { query_timeout: queryTimeoutMs }),
     ...(idleTimeoutMs !== undefined && { idleTimeoutMillis: idleTimeoutMs }),
   });
@@ -85,9 +89,13 @@ export function openDatabase(
         await client.query("commit");
         return result;
       } catch (error) {
-        await client.query("rollback").catch((cause: Error) => {
-          broken = cause;
-        });
+        // What is said to somebody who does not answer would not be answered either.
+        if (isSilence(error)) broken = error as Error;
+        else {
+          await client.query("rollback").catch((cause: Error) => {
+            broken = cause;
+          });
+        }
         // After a failover, the way to the new primary begins with a new connection.
         if (hasSqlState(error, READ_ONLY)) broken ??= error as Error;
         throw error;
@@ -177,11 +185,16 @@ export function isDatabaseUnreachable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code } = error as NodeJS.ErrnoException;
   if (code !== undefined) return NETWORK_ERRORS.has(code);
+  if (isSilence(error)) return true;
   // node-postgres gives these no code; the texts are those of pg 8.
-  return /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout)/.test(
+  return /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(
     error.message,
   );
 }
+
+/** Whether a statement took longer than `queryTimeoutMs`. */
+const isSilence = (error: unknown): boolean =>
+  error instanceof Error && error.message === "Query read timeout";
 
 /** Whether the database is to blame: it refused a statement, or could not be reached. */
 export const isDatabaseError = (error: unknown): boolean =>
