@@ -49,7 +49,7 @@ async function settle(one: Peer, other: Peer): Promise<void> {
   ] as const) {
     const before = to.notices.length;
     from.send("runs_ended");
-    await until(() => to.notices.length > before);
+    await until(() => to.notices.slice(before).includes("runs_ended"));
     to.notices.splice(to.notices.lastIndexOf("runs_ended"), 1);
   }
 }
