@@ -35,6 +35,7 @@ const START_EXITS: Readonly<Record<StartError["code"], number>> = {
   NOTHING_TO_DO: EXIT.config,
   DATABASE_MISSING: EXIT.config,
   DATABASE_UNAVAILABLE: EXIT.config,
+  DATABASE_MISMATCH: EXIT.config,
   DATABASE_OUTDATED: EXIT.migration,
   MIGRATION_FAILED: EXIT.migration,
 };

@@ -47,6 +47,11 @@ const EnvironmentSchema = z.object({
     description: "The Postgres to keep everything in.",
     isSecret: true,
   }),
+  directDatabaseUrl: optional(postgresUrl(), {
+    name: "DATABASE_DIRECT_URL",
+    description: "The same database without the pooler that DATABASE_URL leads to, for notices and leases.",
+    isSecret: true,
+  }),
   redisUrl: optional(redisUrl(), {
     name: "REDIS_URL",
     aliases: ["REDIS_URI"],

@@ -21,7 +21,8 @@ import { type RunWorker, startRunWorker } from "./jobs/run-worker.ts";
 import { singleFlight } from "./jobs/single-flight.ts";
 import { createFeedbackRequests } from "./langsmith-feedback.ts";
 import { openEventRedis } from "./open-event-redis.ts";
-import { type Database, isDatabaseUnavailable, openDatabase } from "./persistence/database.ts";
+import { openPools } from "./open-pools.ts";
+import { type Database, isDatabaseUnavailable } from "./persistence/database.ts";
 import { expireAllLeases } from "./persistence/leases.ts";
 import { NOTIFY, openNotifications } from "./persistence/notifications.ts";
 import { pruneRunEvents } from "./persistence/run-events.ts";
@@ -87,9 +88,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 async function start(started: ClosingStack, options: ServerOptions): Promise<RunningServer> {
-  const { config, environment, log, requiresAllGraphs } = options;
-  const db = openPool(started, options, Math.ceil(environment.poolSize / 2));
-  const checkpoints = openPool(started, options, Math.max(1, Math.floor(environment.poolSize / 2)));
+  const { config, log, requiresAllGraphs } = options;
+  const { db, checkpoints } = openPools(started, options);
   const { engine, loadedFiles } = await startEngine(started, {
     config,
     db,
@@ -189,7 +189,7 @@ function connectServices(
     log.warn({ err: error }, "could not look for ended runs"),
   );
   const notifications = started.use(
-    openNotifications(databaseUrl, {
+    openNotifications(environment.directDatabaseUrl ?? databaseUrl, {
       instanceId,
       notify: async (channel, payloads) => void (await db.query(NOTIFY, [channel, payloads])),
       onHearing: bus.setHearing,
@@ -202,6 +202,7 @@ function connectServices(
         else settle();
       },
       onError: (error) => log.warn({ err: error }, "notification connection lost"),
+      onDeaf: () => log.warn(DEAF, "notices of other servers do not arrive"),
     }),
   );
   const workerStarted = (it: RunWorker) => {
@@ -219,18 +220,11 @@ const openEventLog = (db: Database, redis: Redis | null, environment: Environmen
         silenceMs: environment.runTimeoutMs,
       });
 
-const openPool = (
-  started: ClosingStack,
-  { databaseUrl, environment, log }: ServerOptions,
-  max: number,
-): Database => {
-  const db = openDatabase(databaseUrl, {
-    max,
-    preparesStatements: environment.preparesStatements,
-    onIdleError: (error) => log.warn({ err: error }, "idle database connection lost"),
-  });
-  started.defer(db.close);
-  return db;
+const DEAF = {
+  effect:
+    "This server looks for runs every second, and hears of cancels on other servers with the next renewal.",
+  remedy:
+    "DATABASE_URL seems to lead to a pooler that does not keep sessions. Set DATABASE_DIRECT_URL to the same database without it.",
 };
 
 interface WorkerParts {
@@ -250,7 +244,7 @@ function startWorker(
     startRunWorker(
       { ...parts, log },
       {
-        databaseUrl,
+        databaseUrl: environment.directDatabaseUrl ?? databaseUrl,
         workerId: randomUUID(),
         slots: environment.jobsPerWorker,
         maxRunsOfGraph: maxRunsOfGraph(config),

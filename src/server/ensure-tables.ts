@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { StartError } from "./errors.ts";
-import { isDatabaseUnavailable } from "./persistence/database.ts";
+import { isDatabaseUnreachable } from "./persistence/database.ts";
 import { readDatabaseStatus, upgradeDatabase } from "./upgrade-database.ts";
 
 /**
@@ -23,8 +23,9 @@ export async function ensureTables(
     if (pending.length > 0) throw outdated(pending);
   } catch (error) {
     if (error instanceof StartError) throw error;
-    const isClosed = isDatabaseUnavailable(error) || isConnectRefused(error);
-    throw isClosed ? unavailable(databaseUrl, error as Error) : migrationFailed(error as Error);
+    throw isDatabaseUnreachable(error)
+      ? unavailable(databaseUrl, error as Error)
+      : migrationFailed(error as Error);
   }
 }
 
@@ -32,10 +33,6 @@ const outdated = (pending: readonly string[]): StartError =>
   new StartError("DATABASE_OUTDATED", `The database lacks migrations: ${pending.join(", ")}.`, [
     "Run `aegra db upgrade`, or start without --no-migrate.",
   ]);
-
-/** SQLSTATE classes of a login that is refused (28) and of a database that does not exist (3D). */
-const isConnectRefused = (error: unknown): boolean =>
-  /^(28...|3D...|EAI_AGAIN)$/.test((error as NodeJS.ErrnoException).code ?? "");
 
 const migrationFailed = (cause: Error): StartError =>
   new StartError(

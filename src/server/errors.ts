@@ -8,6 +8,7 @@ export class StartError extends Error {
     | "AUTH_UNSUPPORTED"
     | "NOTHING_TO_DO"
     | "DATABASE_MISSING"
+    | "DATABASE_MISMATCH"
     | "DATABASE_OUTDATED"
     | "DATABASE_UNAVAILABLE"
     | "MIGRATION_FAILED";

@@ -55,6 +55,8 @@ export async function startAegra(options: StartOptions): Promise<RunningServer> 
   useLangGraphOf(config.root);
   const { ensureTables } = await import("./ensure-tables.ts");
   await ensureTables(databaseUrl, { migrate: options.migrate, log });
+  const { requireSameDatabase } = await import("./require-same-database.ts");
+  await requireSameDatabase(databaseUrl, environment.directDatabaseUrl);
 
   const { startServer } = await import("./compose.ts");
   const server = await startServer({
@@ -100,7 +102,14 @@ async function readSettings(options: StartOptions, isDev: boolean) {
   const databaseUrl = options.databaseUrl ?? environment.databaseUrl;
   if (databaseUrl === null) throw databaseMissing();
   if (options.role === "worker" && environment.jobsPerWorker === 0) throw nothingToDo();
-  return { config, environment, databaseUrl, log };
+  // What is set beside another URL says nothing about this one.
+  const isOther = databaseUrl !== environment.databaseUrl;
+  return {
+    config,
+    environment: isOther ? { ...environment, directDatabaseUrl: null } : environment,
+    databaseUrl,
+    log,
+  };
 }
 
 /**

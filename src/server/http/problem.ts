@@ -29,7 +29,7 @@ export function createErrorHandler(isUnavailable: (error: unknown) => boolean) {
     if (isUnavailable(error)) {
       c.var.log.error({ err: error }, "database unavailable");
       c.header("Retry-After", RETRY_AFTER_SECONDS);
-      return respond(c, 503, "service_unavailable", "The database cannot be reached at the moment");
+      return respond(c, 503, "service_unavailable", "The database is not available at the moment; try again");
     }
     c.var.log.error({ err: error }, "unhandled error");
     return respond(c, 500, "internal_error", "An unexpected error occurred");

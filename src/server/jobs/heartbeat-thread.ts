@@ -22,6 +22,8 @@ const report = (message: HeartbeatReport) => port.postMessage(message);
 const onError = (error: unknown) => report({ type: "failed", error });
 const db = openDatabase(databaseUrl, {
   max: 1,
+  // Every few seconds one statement: a pooler that does not keep prepared ones would be worse.
+  preparesStatements: false,
   onIdleError: onError,
   // A connection that has died without a word must not keep the next beat waiting.
   queryTimeoutMs: Math.ceil(leaseMs / 2),

@@ -13,6 +13,10 @@ const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
 /**
  * Runs `work` while no other process changes the tables of this database.
+ *
+ * The lock is that of a transaction, which does nothing else: a pooler may give what one session does to several
+ * connections, and would keep a lock of the session after it has ended.
+ *
  * @param lockTimeoutMs how long to wait for another process that is changing them
  */
 export async function withMigrationLock<T>(
@@ -20,17 +24,25 @@ export async function withMigrationLock<T>(
   { lockTimeoutMs }: { lockTimeoutMs: number },
   work: (client: pg.ClientBase) => Promise<T>,
 ): Promise<T> {
+  await using holder = await connect(databaseUrl);
+  await holder.client.query("begin");
+  await holder.client.query(
+    `select set_config('lock_timeout', $1, true), set_config('statement_timeout', '0', true),
+            set_config('idle_in_transaction_session_timeout', '0', true)`,
+    [`${lockTimeoutMs}ms`],
+  );
+  await holder.client.query("select pg_advisory_xact_lock($1)", [LOCK_ID]);
+  await using worker = await connect(databaseUrl);
+  return await work(worker.client);
+}
+
+/** Disposing it ends the session, and with it its transaction. */
+async function connect(databaseUrl: string): Promise<AsyncDisposable & { readonly client: pg.Client }> {
   const client = new pg.Client({ connectionString: databaseUrl, application_name: "aegra migrate" });
+  // One that breaks while nothing is asked of it must not end the process: the next statement says so.
+  client.on("error", () => undefined);
   await client.connect();
-  try {
-    await client.query("select set_config('lock_timeout', $1, false)", [`${lockTimeoutMs}ms`]);
-    await client.query("select pg_advisory_lock($1)", [LOCK_ID]);
-    await client.query("select set_config('lock_timeout', '0', false)");
-    return await work(client);
-  } finally {
-    // Ends the session and with it the lock.
-    await client.end();
-  }
+  return { client, [Symbol.asyncDispose]: () => client.end() };
 }
 
 /** Applies what is missing, each migration whole or not at all. @returns the names of those applied */

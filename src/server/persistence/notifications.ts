@@ -5,11 +5,14 @@ import { createOutbox, type Notice, type Presence, parsePayload } from "./notice
 const CHANNEL = "aegra_wake";
 const CONNECT_TIMEOUT_MS = 10_000;
 const MAX_BACKOFF_MS = 5000;
+const KEEP_ALIVE_MS = 10_000;
 /** How long closing waits for a connection that may be dead without having been told. */
 const CLOSE_TIMEOUT_MS = 1000;
 
 /** How often a server says hello, at the most and at the least: it begins with the former. */
 const HELLO_MS = { first: 250, last: 60_000 };
+/** So many of its own hellos in a row that it does not hear are no accident. */
+const DEAF_AFTER = 4;
 /** A server that has said nothing for so long is gone. */
 const PEER_MS = 3 * HELLO_MS.last;
 
@@ -32,6 +35,8 @@ export interface NotificationsOptions {
   readonly onPeer: () => void;
   readonly onNotice: (notice: Notice) => void;
   readonly onError: (error: Error) => void;
+  /** Told once when notices do not arrive although there is a connection, as behind a pooler that keeps no sessions. */
+  readonly onDeaf?: () => void;
 }
 
 /**
@@ -40,7 +45,8 @@ export interface NotificationsOptions {
  * A notice is a hint. It is sent after the commit it speaks of, outside any transaction that writes data,
  * because a NOTIFY in a commit keeps Postgres from committing several at once; and with
  * synchronous_commit off, since nothing is lost with it: whoever misses one polls. A server that hears, and hears
- * of no other one, sends none.
+ * of no other one, sends none. Off for this statement only: behind a pooler, others would commit on the same
+ * connection afterwards.
  */
 export function openNotifications(databaseUrl: string, options: NotificationsOptions): Notifications {
   const closing = new AbortController();
@@ -49,6 +55,7 @@ export function openNotifications(databaseUrl: string, options: NotificationsOpt
   const peers = new Map<unknown, number>();
   let isHearing = false;
   let isHelloHeard = false;
+  let isDeaf = false;
   let client: pg.Client | null = null;
   let flushing: Promise<void> | null = null;
 
@@ -106,14 +113,26 @@ export function openNotifications(databaseUrl: string, options: NotificationsOpt
     }
   };
 
+  const beDeaf = () => {
+    if (!isDeaf) options.onDeaf?.();
+    isDeaf = true;
+  };
+
   /** Says hello on another connection again and again: who hears the own one hears those of others. */
   const keepHearing = async (over: AbortSignal) => {
     const payload = JSON.stringify({ from: options.instanceId, kinds: ["hello"] });
+    let unheard = 0;
     for (let pauseMs = HELLO_MS.first; !over.aborted; pauseMs = Math.min(2 * pauseMs, HELLO_MS.last)) {
       isHelloHeard = false;
-      await options.notify(CHANNEL, [payload]).catch(() => undefined); // then it is not heard
+      const isSaid = await options.notify(CHANNEL, [payload]).then(
+        () => true,
+        () => false,
+      );
       await sleep(pauseMs, undefined, { signal: over }).catch(() => undefined); // over
-      if (!isHelloHeard && !over.aborted) setHearing(false);
+      if (isHelloHeard || over.aborted) continue;
+      setHearing(false);
+      if (isSaid) unheard += 1;
+      if (unheard === DEAF_AFTER) beDeaf();
     }
   };
 
@@ -123,6 +142,9 @@ export function openNotifications(databaseUrl: string, options: NotificationsOpt
         connectionString: databaseUrl,
         application_name: "aegra notify",
         connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+        // Nothing is said here for hours, and it has to be noticed when the other side is gone without a word.
+        keepAlive: true,
+        keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
       });
       candidate.on("notification", receive);
       const over = lostOrClosing(candidate, closing.signal);
@@ -163,11 +185,11 @@ export function openNotifications(databaseUrl: string, options: NotificationsOpt
 }
 
 /** Sends several payloads in one statement. Parameters: the channel, the payloads. */
-export const NOTIFY = "select pg_notify($1, payload) from unnest($2::text[]) as payload";
+export const NOTIFY = `select set_config('synchronous_commit', 'off', true), pg_notify($1, payload)
+   from unnest($2::text[]) as payload`;
 
 async function listen(client: pg.Client): Promise<void> {
   await client.connect();
-  await client.query("set synchronous_commit = off");
   await client.query(`listen ${CHANNEL}`);
 }
 

@@ -15,6 +15,8 @@ const SECRET_PATHS = [
   "*.password",
   "*.databaseUrl",
   "databaseUrl",
+  "*.directDatabaseUrl",
+  "directDatabaseUrl",
 ];
 
 /** The root logger. Messages are constant phrases; what varies goes into fields. */

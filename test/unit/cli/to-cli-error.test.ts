@@ -18,6 +18,7 @@ test.each([
   [start("AUTH_UNSUPPORTED"), "AUTH_UNSUPPORTED", 3],
   [start("DATABASE_MISSING"), "DATABASE_MISSING", 3],
   [start("DATABASE_UNAVAILABLE"), "DATABASE_UNAVAILABLE", 3],
+  [start("DATABASE_MISMATCH"), "DATABASE_MISMATCH", 3],
   [start("DATABASE_OUTDATED"), "DATABASE_OUTDATED", 25],
   [start("MIGRATION_FAILED"), "MIGRATION_FAILED", 25],
 ])("%s keeps its words and gets a code for scripts", (error, code, exitCode) => {

@@ -17,6 +17,7 @@ test("an empty environment gives the defaults", () => {
   expect(readEnvironment({})).toEqual({
     configFile: null,
     databaseUrl: null,
+    directDatabaseUrl: null,
     redisUrl: null,
     redisKeyPrefix: "aegra:",
     host: null,
@@ -48,6 +49,7 @@ test("every variable is read", () => {
   const environment = readEnvironment({
     AEGRA_CONFIG: "x.json",
     DATABASE_URL: "postgresql://me:secret@db:5432/app?sslmode=require",
+    DATABASE_DIRECT_URL: "postgresql://me:secret@direct:5432/app",
     REDIS_URL: "rediss://me:secret@redis:6380/1",
     REDIS_KEY_PREFIX: "app:",
     AEGRA_HOST: "0.0.0.0",
@@ -77,6 +79,7 @@ test("every variable is read", () => {
   expect(environment).toEqual({
     configFile: "x.json",
     databaseUrl: "postgresql://me:secret@db:5432/app?sslmode=require",
+    directDatabaseUrl: "postgresql://me:secret@direct:5432/app",
     redisUrl: "rediss://me:secret@redis:6380/1",
     redisKeyPrefix: "app:",
     host: "0.0.0.0",
@@ -163,6 +166,7 @@ test.each([
 
 test.each([
   { DATABASE_URL: "mysql://me:hunter2@db/app" },
+  { DATABASE_DIRECT_URL: "mysql://me:hunter2@db/app" },
   { DATABASE_URI: "postgresql+asyncpg://me:hunter2@db/app" },
   { POSTGRES_URI: "postgres://me:hunter2#/@db/app" },
   { DATABASE_URL: "hunter2" },
