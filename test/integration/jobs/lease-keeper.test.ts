@@ -24,6 +24,8 @@ async function holdRun({ leaseMs = LEASE_MS, timeoutMs = 60_000 } = {}) {
     { databaseUrl, workerId: WORKER_ID, leaseMs, timeoutMs },
   );
   onTestFinished(() => keeper[Symbol.asyncDispose]());
+  // Its thread takes a moment to start.
+  await sleep(LEASE_MS / 2);
   const [run] = await claimRuns(db, { workerId: WORKER_ID, leaseMs, limit: 1 });
   if (run === undefined) throw new Error("there was nothing to claim");
   return { db, run, keeper, lost, stop: keeper.hold(run) };

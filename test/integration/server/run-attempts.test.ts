@@ -7,7 +7,8 @@ import { testServer } from "../../support/server.ts";
 import { serverProcess } from "../../support/server-process.ts";
 
 const GRAPHS = { slow: "slow.ts:graph" };
-const LEASE = { leaseMs: 1000 };
+/** Long enough for a busy machine to renew it. */
+const LEASE_MS = 6000;
 const NOTHING = { claims: 0, retries: 0, lease_losses: 0, recoveries: 0 };
 
 const attemptOf = (data: unknown) =>
@@ -15,7 +16,7 @@ const attemptOf = (data: unknown) =>
 
 test("after its process was killed, a run says everywhere that it is in its second attempt, and is counted", async () => {
   const databaseUrl = await testDatabaseUrl();
-  const dying = await serverProcess(databaseUrl, { LEASE_DURATION_SECONDS: "1" });
+  const dying = await serverProcess(databaseUrl, { LEASE_DURATION_SECONDS: "3" });
   const { thread_id } = await dying.client.threads.create();
   const gate = createGate();
   const { run_id } = await dying.client.runs.create(thread_id, "slow", {
@@ -31,7 +32,8 @@ test("after its process was killed, a run says everywhere that it is in its seco
   await dying.kill();
   gate.open();
 
-  const { client, readQueue } = await testServer({ graphs: GRAPHS, databaseUrl, environment: LEASE });
+  const environment = { leaseMs: LEASE_MS };
+  const { client, readQueue } = await testServer({ graphs: GRAPHS, databaseUrl, environment });
   await client.runs.join(thread_id, run_id);
   expect(await client.runs.get(thread_id, run_id)).toMatchObject({ run_id, status: "success" });
   expect(await readQueue()).toMatchObject({
@@ -60,8 +62,7 @@ test("after its process was killed, a run says everywhere that it is in its seco
 
 test("a lease that is over is counted by who lost it, who recovered it and who tried again", async () => {
   const databaseUrl = await testDatabaseUrl();
-  // Long enough that it is over only when the test says so.
-  const options = { graphs: GRAPHS, databaseUrl, environment: { leaseMs: 6000 } };
+  const options = { graphs: GRAPHS, databaseUrl, environment: { leaseMs: LEASE_MS } };
   const losing = await testServer(options);
   const { thread_id } = await losing.client.threads.create();
   const gate = createGate();
