@@ -1,5 +1,9 @@
 import { defineConfig } from "vitest/config";
 
+/** Integration tests that are run once more, with servers that have a Redis. */
+const EVENTS_ACROSS_SERVERS =
+  "test/integration/server/{slow-reader,streaming-joins,thread-stream,thread-stream-resume,two-servers}.test.ts";
+
 export default defineConfig({
   test: {
     // Much of the time a test waits for Postgres or a process, so two workers pay off even on two cores, of
@@ -15,6 +19,16 @@ export default defineConfig({
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
           globalSetup: "test/support/global-postgres.ts",
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "redis",
+          include: [EVENTS_ACROSS_SERVERS],
+          globalSetup: ["test/support/global-postgres.ts", "test/support/global-redis.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

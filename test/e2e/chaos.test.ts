@@ -25,7 +25,7 @@ import {
 import { startTestPostgres, type TestPostgres } from "../support/embedded-postgres.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { createFleetClient, type FleetClient, type StreamSeen } from "../support/fleet-client.ts";
-import { startTestRedis, type TestRedis } from "../support/redis.ts";
+import { startTestRedis, type TestRedis } from "../support/redis-server.ts";
 
 const numberOf = (name: string, byDefault: number): number => Number(process.env[name] || byDefault);
 const SEED = numberOf("CHAOS_SEED", Date.now() % 1_000_000);

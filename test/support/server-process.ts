@@ -4,6 +4,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { Client } from "@langchain/langgraph-sdk";
 import { onTestFinished } from "vitest";
+import { redisVariables } from "./redis-variables.ts";
 
 /** The project that is served: its graphs, and a tsconfig.json with path aliases. */
 const PROJECT = path.resolve(import.meta.dirname, "../fixtures/graphs/aliased");
@@ -13,7 +14,7 @@ const SCRIPT = path.resolve(import.meta.dirname, "../fixtures/start-server.ts");
 export async function serverProcess(databaseUrl: string, variables: Record<string, string> = {}) {
   const { LANGCHAIN_CALLBACKS_BACKGROUND: _, ...environment } = process.env;
   const child = spawn(process.execPath, [SCRIPT, PROJECT, databaseUrl], {
-    env: { ...environment, LOG_LEVEL: "error", ...variables },
+    env: { ...environment, LOG_LEVEL: "error", ...redisVariables(databaseUrl), ...variables },
     stdio: ["pipe", "pipe", "inherit"],
   });
   const exited = once(child, "exit");

@@ -6,6 +6,7 @@ import type { Config } from "../../src/config/config.ts";
 import { type Environment, readEnvironment } from "../../src/config/environment.ts";
 import { type Role, startServer } from "../../src/server/compose.ts";
 import { testDatabaseUrl } from "./database.ts";
+import { redisVariables } from "./redis-variables.ts";
 
 export interface TestServerOptions {
   /** Graph id → `file:export`, the file relative to test/fixtures/graphs. */
@@ -42,7 +43,7 @@ export async function testServer(options: TestServerOptions = {}) {
 export async function startTestServer(databaseUrl: string, options: TestServerOptions = {}) {
   const server = await startServer({
     config: toConfig(options),
-    environment: { ...readEnvironment({}), ...options.environment },
+    environment: { ...readEnvironment(redisVariables(databaseUrl)), ...options.environment },
     databaseUrl,
     host: "127.0.0.1",
     port: 0,

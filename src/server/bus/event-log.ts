@@ -2,8 +2,8 @@ import type { RunEvent, RunResult } from "../domain/run.ts";
 import type { NewThreadEntry, ThreadEntryId } from "../domain/thread-stream.ts";
 
 /**
- * Where the buses of all processes keep what is read in others: a table each of events, ends of runs and
- * entries of threads. What it is made of is not known here.
+ * Where the buses of all processes keep what is read in others: events, ends of runs and entries of threads.
+ * What it is made of is not known here.
  */
 export interface EventLog {
   /** Adds everything at once, or nothing. What is there already is left as it is, so a try can be repeated. */

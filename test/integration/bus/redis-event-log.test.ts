@@ -8,7 +8,8 @@ import { firstSeq } from "../../../src/server/bus/run-bus.ts";
 import { createSharedBus } from "../../../src/server/bus/shared-bus.ts";
 import { RunEventsDropped } from "../../../src/server/domain/events-dropped.ts";
 import { begun, event, KEPT_BYTES, readBatches, SUCCESS } from "../../support/bus-contract.ts";
-import { openTestRedis, sharedRedis, startTestRedis, type TestRedis } from "../../support/redis.ts";
+import { openTestRedis, sharedRedis } from "../../support/redis.ts";
+import { startTestRedis, type TestRedis } from "../../support/redis-server.ts";
 import { stateOf } from "../../support/thread-bus-contract.ts";
 
 const RETENTION_MS = 60_000;

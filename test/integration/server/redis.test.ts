@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createGate } from "../../fixtures/graphs/gates.ts";
 import { createTestDatabase, testDatabaseUrl } from "../../support/database.ts";
 import { openStream } from "../../support/open-stream.ts";
-import { startTestRedis, type TestRedis } from "../../support/redis.ts";
+import { startTestRedis, type TestRedis } from "../../support/redis-server.ts";
 import { type LogLine, startTestServer, testServer } from "../../support/server.ts";
 import { serverProcess } from "../../support/server-process.ts";
 import { type Frame, parseFrames } from "../../support/wire.ts";
