@@ -438,15 +438,24 @@ describe("of a process that hears what others want", () => {
     bus.publishState(`thread of ${runId}`, stateOf({}));
   };
 
-  test("nothing is written for its own readers", async () => {
-    const log = createEventLog(db());
-    const bus = sharedBus({ log: { ...log, append: () => Promise.reject(new Error("written")) } });
+  test("nothing is written for its own readers, nor looked for", async () => {
+    const asked: string[] = [];
+    const log = new Proxy(createEventLog(db()), {
+      get(real, name, receiver) {
+        asked.push(String(name));
+        return Reflect.get(real, name, receiver);
+      },
+    });
+    const bus = sharedBus({ log });
     bus.setHearing(true);
     const runId = randomUUID();
-    const reading = readBatches(bus, runId);
+    const reading = Array.fromAsync(bus.follow(runId, { after: 0, signal: FOREVER, isNew: true }));
+    const waiting = bus.waitForEnd(runId, FOREVER, true);
     execute(bus, runId);
     expect(datasOf(await reading)).toEqual([1, 2]);
+    expect(await waiting).toEqual(SUCCESS);
     await bus.flushed();
+    expect(asked).toEqual([]);
     expect(await countRows()).toBe(0);
   });
 
