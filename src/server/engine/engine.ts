@@ -2,15 +2,15 @@ import { createRequire } from "node:module";
 import { drawGraph } from "./draw-graph.ts";
 import type { GraphRegistry } from "./graph-registry.ts";
 import type { OpenStore } from "./graph-store.ts";
+import type { HoldingSaver } from "./holding-saver.ts";
 import { requireNodes } from "./require-nodes.ts";
 import type { Schemas } from "./schemas/open-schemas.ts";
 import { streamGraph } from "./stream-graph.ts";
 import { readThreadHistory, readThreadState, updateThreadState } from "./thread-state.ts";
 import { applySupersteps } from "./thread-supersteps.ts";
-import type { TrackedSaver } from "./tracked-saver.ts";
 
 export interface EngineMemory {
-  readonly checkpointer: TrackedSaver;
+  readonly checkpointer: HoldingSaver;
   readonly openStore: OpenStore;
 }
 
@@ -38,6 +38,12 @@ export function createEngine(
     readThreadHistory: withGraphs(readThreadHistory),
     updateThreadState: withGraphs(updateThreadState),
     applySupersteps: withGraphs(applySupersteps),
+    /** Whether nothing of what a run did is in the database so far: it was made a thread of its own, and was quick. */
+    isStateHeld: (threadId: string): boolean => checkpointer.isHolding(threadId),
+    /** Writes what is held of a run, for whoever goes on with it. */
+    writeHeldState: (threadId: string): Promise<void> => checkpointer.writeHeld(threadId),
+    /** Forgets what is held of a run that is over here. */
+    dropHeldState: (threadId: string): void => checkpointer.drop(threadId),
     /** Deletes all state of a thread at once, whatever transaction the caller is in. */
     deleteThreadState: (threadId: string): Promise<void> => checkpointer.deleteThread(threadId),
     drawGraph: withGraphs(drawGraph),

@@ -1,7 +1,7 @@
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import { PostgresStore } from "@langchain/langgraph-checkpoint-postgres/store";
+import { HoldingSaver } from "./holding-saver.ts";
 import { TolerantSerializer } from "./serializer.ts";
-import { TrackedSaver } from "./tracked-saver.ts";
 
 type Pool = ConstructorParameters<typeof PostgresSaver>[0];
 
@@ -9,8 +9,8 @@ type Pool = ConstructorParameters<typeof PostgresSaver>[0];
  * LangGraph's checkpoints, on the server's own connections.
  * @param isOutage whether an error says that the database is away
  */
-export const createCheckpointer = (pool: Pool, isOutage: (error: unknown) => boolean): TrackedSaver =>
-  new TrackedSaver(pool, new TolerantSerializer(), isOutage);
+export const createCheckpointer = (pool: Pool, isOutage: (error: unknown) => boolean): HoldingSaver =>
+  new HoldingSaver(pool, new TolerantSerializer(), isOutage);
 
 /** Creates or upgrades LangGraph's tables. Not safe to run twice at once: take the migration lock. */
 export async function migrateLangGraphTables(pool: Pool, databaseUrl: string): Promise<void> {

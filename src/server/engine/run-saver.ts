@@ -1,6 +1,5 @@
 import type { RunnableConfig } from "@langchain/core/runnables";
 import type { Checkpoint, CheckpointMetadata } from "@langchain/langgraph-checkpoint";
-import { identifyMessages } from "./identify-messages.ts";
 import { OneTripSaver } from "./one-trip-saver.ts";
 
 /**
@@ -16,13 +15,6 @@ export class RunSaver extends OneTripSaver {
     newVersions: Parameters<OneTripSaver["put"]>[3],
   ): Promise<RunnableConfig> {
     return super.put(config, checkpoint, { ...config.metadata, ...metadata }, newVersions);
-  }
-
-  /** LangGraph saves what a node has written before it tells of it. */
-  override putWrites(...args: Parameters<OneTripSaver["putWrites"]>): ReturnType<OneTripSaver["putWrites"]> {
-    const [, writes] = args;
-    for (const [, value] of writes) identifyMessages(value);
-    return super.putWrites(...args);
   }
 
   /**

@@ -6,6 +6,7 @@ import { type ClaimedRun, type NewRunEvent, RunDrained, toBeginning } from "../d
 import { toRunnableConfig } from "./checkpoint-config.ts";
 import type { GraphRegistry } from "./graph-registry.ts";
 import type { OpenStore } from "./graph-store.ts";
+import type { HoldingSaver } from "./holding-saver.ts";
 import { createTracer } from "./langsmith-tracer.ts";
 import type { Graph } from "./load-graph.ts";
 import { requireOpenQuestions } from "./require-open-questions.ts";
@@ -19,7 +20,6 @@ import {
   toGraphModes,
 } from "./stream-events.ts";
 import { toCommand } from "./to-command.ts";
-import type { TrackedSaver } from "./tracked-saver.ts";
 
 export interface StreamSignals {
   /** Stops the run as soon as possible. */
@@ -30,7 +30,7 @@ export interface StreamSignals {
 
 interface Deps {
   readonly graphs: GraphRegistry;
-  readonly checkpointer: TrackedSaver;
+  readonly checkpointer: HoldingSaver;
   readonly openStore: OpenStore;
   readonly langGraphVersion: string;
 }
@@ -50,6 +50,8 @@ export async function* streamGraph(
   // LangGraph would begin, and write its first checkpoint, before it looks at the signal.
   signals.abort.throwIfAborted();
 
+  if (run.delete_thread && run.attempt === 1 && kwargs.durability === "async")
+    checkpointer.hold(run.thread_id);
   const resuming = run.attempt > 1 && (await hasProgress(checkpointer, run, signals.abort));
   const options = toStreamOptions(run, { resuming, langGraphVersion });
   const graph = await graphs.get(
@@ -89,7 +91,7 @@ export async function* streamGraph(
  * input, command or fork point are in that checkpoint and must not be applied again.
  */
 async function hasProgress(
-  checkpointer: TrackedSaver,
+  checkpointer: HoldingSaver,
   run: ClaimedRun,
   signal: AbortSignal,
 ): Promise<boolean> {

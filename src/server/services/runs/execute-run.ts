@@ -60,13 +60,14 @@ type Outcome = RunResult["status"] | "handed_back" | "rolled_back" | "lost";
  * @returns what became of it; `lost` means that nothing was written to its rows
  */
 export async function executeRun(deps: Deps, run: ClaimedRun, signals: StreamSignals): Promise<Outcome> {
-  const { db, bus, wakeUps } = deps;
+  const { db, bus, engine, wakeUps } = deps;
   try {
     const outcome = await execute(deps, run, signals);
     // If it was lost with its thread, the graph may have written to that since.
     if (outcome === "lost") await deleteCheckpointsOfMissingThread(db, run.thread_id);
     return outcome;
   } finally {
+    engine.dropHeldState(run.thread_id);
     bus.release(run.run_id);
     // Its end, if that has come from elsewhere, was not looked at before.
     if (bus.isWatched(run.run_id)) wakeUps.runsEnded([run.run_id]);
@@ -83,6 +84,7 @@ async function execute(deps: Deps, run: ClaimedRun, signals: StreamSignals): Pro
   if (stopped === "drain") {
     // Whoever goes on with it must not be heard of before what was streamed here.
     await deps.bus.flushed(run.run_id);
+    await patiently(() => deps.engine.writeHeldState(run.thread_id));
     if (!(await patiently(() => handBackRun(deps.db, run)))) return "lost";
     wakeUps.runsPending();
     return "handed_back";
@@ -94,7 +96,7 @@ async function execute(deps: Deps, run: ClaimedRun, signals: StreamSignals): Pro
   const result = await patiently(() => readResult(deps, run, { failure, stopped }));
   // Before the rows say that the run is over: from then on its end must be heard of soon.
   const feedback = await feedbackUrls;
-  const hasMore = await patiently(() => writeResult(deps.db, run, result));
+  const hasMore = await patiently(() => writeResult(deps, run, result));
   if (hasMore === null) return "lost";
   if (hasMore) wakeUps.runsPending();
   publishEnd(deps, run, { ...result, ...(feedback !== null && { feedback }) });
@@ -219,7 +221,7 @@ function toStatuses(
 }
 
 /** @returns whether other runs of the thread are waiting; null when the lease was lost and nothing was written */
-const writeResult = (db: Queryable, run: ClaimedRun, result: FinalResult): Promise<boolean | null> => {
+const writeResult = ({ db, engine }: Deps, run: ClaimedRun, result: FinalResult): Promise<boolean | null> => {
   const { status, threadStatus, state, error } = result;
   return finishRunOnThread(db, run, status, {
     thread_id: run.thread_id,
@@ -227,7 +229,7 @@ const writeResult = (db: Queryable, run: ClaimedRun, result: FinalResult): Promi
     values: state?.values ?? null,
     interrupts: state === null ? {} : interruptsByTask(state),
     error: error === null ? null : { ...error },
-    has_checkpoints: true,
+    has_checkpoints: !engine.isStateHeld(run.thread_id),
   });
 };
 
