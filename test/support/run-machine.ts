@@ -50,6 +50,10 @@ const IDLE_ENGINE = {
     abort.throwIfAborted();
     if (drain.aborted) throw new RunDrained();
   },
+  writeHeldState: async () => undefined,
+  discardHeldState: async () => undefined,
+  dropHeldState: () => undefined,
+  isStateUnwritten: () => true,
 } as unknown as Engine;
 
 /** Something that happens to runs. Numbers choose among what is there at that moment. */

@@ -160,6 +160,7 @@ export function createSharedBus(log: EventLog, options: SharedBusOptions): Share
       reading.leave();
       leaving.abort();
       await watching;
+      stopSettling(runId);
     }
   }
 
@@ -189,6 +190,13 @@ export function createSharedBus(log: EventLog, options: SharedBusOptions): Share
     mirror.askForThread(threadId);
     await heard;
     await mirror.loadThread(threadId);
+  };
+
+  /** What was found for those who watched is not for those who come later: they look for themselves. */
+  const stopSettling = (runId: string) => {
+    if (memory.isWatched(runId)) return;
+    clearTimeout(settling.get(runId));
+    settling.delete(runId);
   };
 
   const settleNow = async (runId: string, found: FoundEnd) => {
@@ -243,6 +251,7 @@ export function createSharedBus(log: EventLog, options: SharedBusOptions): Share
     },
 
     settle(runId, found) {
+      if (!memory.isWatched(runId)) return;
       if (!found.mayBeTold) void settleNow(runId, found);
       if (!found.mayBeTold || settling.has(runId)) return;
       const timer = setTimeout(() => {
@@ -257,6 +266,7 @@ export function createSharedBus(log: EventLog, options: SharedBusOptions): Share
     waitForEnd(runId, signal, isNew = false) {
       const ended = memory.waitForEnd(runId, signal);
       mirror.lookAt(runId, isNew);
+      void ended.then(() => stopSettling(runId));
       return ended;
     },
 

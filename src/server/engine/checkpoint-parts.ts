@@ -32,23 +32,3 @@ export const inWriteOrder = <T extends StoredWrite>(writes: readonly T[]): T[] =
       writesSortKey(other.task_path, other.task_id, other.idx),
     ),
   );
-
-/** Values one after the other, and where each of them begins, counted from one as Postgres does. */
-export function joinBlobs(blobs: readonly (Uint8Array | undefined)[]): {
-  readonly bytes: Buffer;
-  readonly starts: readonly number[];
-  /** Null for a value that there is not. */
-  readonly lengths: readonly (number | null)[];
-} {
-  let next = 1;
-  const starts = blobs.map((blob) => {
-    const start = next;
-    next += blob?.length ?? 0;
-    return start;
-  });
-  return {
-    bytes: Buffer.concat(blobs.filter((blob) => blob !== undefined)),
-    starts,
-    lengths: blobs.map((blob) => blob?.length ?? null),
-  };
-}

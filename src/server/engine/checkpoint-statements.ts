@@ -11,64 +11,56 @@ interface Statement {
   readonly text: string;
 }
 
-/**
- * What an attempt of a run writes is taken as long as it has the run. The lock makes whoever takes the run over wait
- * for a statement that has begun, and this one look again if it was late.
- */
-const fence = (runId: string, attempt: string): string => `
-    fence as materialized (
-      select from runs where run_id = ${runId} and attempt = ${attempt} and status = 'running' for key share)`;
-
-/** Null is no run: what a client writes. */
-const holds = (runId: string): string => `(${runId}::uuid is null or exists (select from fence))`;
-
-/** Asked when a statement has written nothing, which may also be because all of it was there already. */
-export const FIND_ATTEMPT: Statement = {
-  name: "find_attempt",
-  text: "select from runs where run_id = $1 and attempt = $2 and status = 'running'",
-};
+const insertWrites = (replaces: string, onConflict: string): string => `
+      insert into checkpoint_writes
+             (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
+      select $1, new.ns, new.checkpoint_id, new.task_id, new.task_path, new.idx, new.channel, new.type,
+             substr($4::bytea, new.start, new.length)
+        from unnest($18::text[], $19::text[], $20::text[], $21::text[], $22::int[], $23::text[], $24::text[],
+                    $25::boolean[], $26::int[], $27::int[])
+             as new(ns, checkpoint_id, task_id, task_path, idx, channel, type, replaces, start, length), fence
+       where fence.holds and ${replaces}
+          on conflict (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) ${onConflict}`;
 
 /**
- * A checkpoint and its new values. Values are cut out of one binary parameter, since a list of them would be sent
- * and read as text; a value without a length is null.
+ * Writes checkpoints, values of channels and writes of tasks to a thread. Whatever is of some length is cut out of one
+ * binary parameter, since a list of it would be sent and read as text; a value without a length is null.
+ *
+ * What an attempt of a run writes is taken as long as it has the run; without one, it is what a client writes. The lock
+ * makes whoever takes the run over wait for a statement that has begun, and this one look again if it was late.
  */
-export const PUT_CHECKPOINT: Statement = {
-  name: "put_checkpoint",
+export const WRITE_ROWS: Statement = {
+  name: "write_rows",
   text: `
-    with ${fence("$13", "$14")},
-    blobs as (
+    with held as materialized (
+      select from runs where run_id = $2 and attempt = $3 and status = 'running' for key share),
+    fence as materialized (
+      select $2::uuid is null or exists (select from held) as holds),
+    new_values as (
       insert into checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
-      select $1, $2, new.channel, new.version, new.type, substr($8::bytea, new.start, new.length)
-        from unnest($3::text[], $4::text[], $5::text[], $6::int[], $7::int[])
-             as new(channel, version, type, start, length)
-       where ${holds("$13")}
-          on conflict (thread_id, checkpoint_ns, channel, version) do nothing)
-    insert into checkpoints
-           (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata)
-    select $1, $2, $9, $10, $11::jsonb, $12::jsonb
-     where ${holds("$13")}
-        on conflict (thread_id, checkpoint_ns, checkpoint_id) do update
-       set checkpoint = excluded.checkpoint, metadata = excluded.metadata`,
-};
-
-const insertWrites = (onConflict: string): string => `
-  with ${fence("$12", "$13")}
-  insert into checkpoint_writes
-         (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
-  select $1, $2, $3, $4, $5, new.idx, new.channel, new.type, substr($11::bytea, new.start, new.length)
-    from unnest($6::int[], $7::text[], $8::text[], $9::int[], $10::int[])
-         as new(idx, channel, type, start, length)
-   where ${holds("$12")}
-      on conflict (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) ${onConflict}`;
-
-/** Writes of a task, of which those that are there already stay. */
-export const INSERT_WRITES: Statement = { name: "insert_writes", text: insertWrites("do nothing") };
-
-/** Writes of a task, in place of those that are there already. */
-export const UPSERT_WRITES: Statement = {
-  name: "upsert_writes",
-  text: insertWrites(`do update
-     set channel = excluded.channel, type = excluded.type, blob = excluded.blob, task_path = excluded.task_path`),
+      select $1, new.ns, new.channel, new.version, new.type, substr($4::bytea, new.start, new.length)
+        from unnest($12::text[], $13::text[], $14::text[], $15::text[], $16::int[], $17::int[])
+             as new(ns, channel, version, type, start, length), fence
+       where fence.holds
+          on conflict (thread_id, checkpoint_ns, channel, version) do nothing),
+    new_writes as (${insertWrites("not new.replaces", "do nothing")}),
+    replaced_writes as (${insertWrites(
+      "new.replaces",
+      `do update
+         set channel = excluded.channel, type = excluded.type, blob = excluded.blob, task_path = excluded.task_path`,
+    )}),
+    new_checkpoints as (
+      insert into checkpoints
+             (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata)
+      select $1, new.ns, new.id, new.parent_id,
+             convert_from(substr($4::bytea, new.start, new.length), 'UTF8')::jsonb,
+             convert_from(substr($4::bytea, new.about_start, new.about_length), 'UTF8')::jsonb
+        from unnest($5::text[], $6::text[], $7::text[], $8::int[], $9::int[], $10::int[], $11::int[])
+             as new(ns, id, parent_id, start, length, about_start, about_length), fence
+       where fence.holds
+          on conflict (thread_id, checkpoint_ns, checkpoint_id) do update
+         set checkpoint = excluded.checkpoint, metadata = excluded.metadata)
+    select holds from fence`,
 };
 
 /** One row of the answer: a checkpoint, one of its values, or one of its pending writes. */

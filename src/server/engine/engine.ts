@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { drawGraph } from "./draw-graph.ts";
 import type { GraphRegistry } from "./graph-registry.ts";
 import type { OpenStore } from "./graph-store.ts";
-import type { HoldingSaver } from "./holding-saver.ts";
+import type { HoldingSaver, Writer } from "./holding-saver.ts";
 import { requireNodes } from "./require-nodes.ts";
 import type { Schemas } from "./schemas/open-schemas.ts";
 import { streamGraph } from "./stream-graph.ts";
@@ -38,12 +38,17 @@ export function createEngine(
     readThreadHistory: withGraphs(readThreadHistory),
     updateThreadState: withGraphs(updateThreadState),
     applySupersteps: withGraphs(applySupersteps),
-    /** Whether nothing of what a run did is in the database so far: it was made a thread of its own, and was quick. */
-    isStateHeld: (threadId: string): boolean => checkpointer.isHolding(threadId),
-    /** Writes what is held of a run, for whoever goes on with it. */
+    /** Whether there is nothing to delete of a run that was made a thread of its own: it was quick. */
+    isStateUnwritten: (threadId: string): boolean => checkpointer.isUnwritten(threadId),
+    /** Writes what a run has done and is not in the database yet. Can be repeated when it fails. */
     writeHeldState: (threadId: string): Promise<void> => checkpointer.writeHeld(threadId),
+    /** Forgets what a run has done and is not in the database yet. Resolves when nothing is on its way there. */
+    async discardHeldState(writer: Writer): Promise<void> {
+      checkpointer.drop(writer);
+      await checkpointer.written(writer.thread_id);
+    },
     /** Forgets what is held of a run that is over here. */
-    dropHeldState: (threadId: string): void => checkpointer.drop(threadId),
+    dropHeldState: (writer: Writer): void => checkpointer.drop(writer),
     /** Deletes all state of a thread at once, whatever transaction the caller is in. */
     deleteThreadState: (threadId: string): Promise<void> => checkpointer.deleteThread(threadId),
     drawGraph: withGraphs(drawGraph),

@@ -6,82 +6,100 @@ import type {
   CheckpointMetadata,
   CheckpointTuple,
 } from "@langchain/langgraph-checkpoint";
+import type { Attempt } from "../domain/run.ts";
+import type { Rows } from "./checkpoint-rows.ts";
 import { identifyMessages } from "./identify-messages.ts";
 import { TrackedSaver } from "./tracked-saver.ts";
 
-/**
- * How long it may take from the first thing that a run has done until what it did is written. To repeat that much costs
- * less than to write it, of most runs for nothing.
- */
-const HOLD_MS = 50;
+/** How long what a run writes waits for what it writes next. */
+const HOLD_MS = 20;
+/** The same on a thread that goes with the run: most of them are over by then, and write nothing. */
+const HOLD_OWN_MS = 100;
 
 type Put = readonly [RunnableConfig, Checkpoint, CheckpointMetadata, ChannelVersions];
 
+/** The attempt of a run that writes to a thread. */
+export type Writer = Attempt & { readonly thread_id: string };
+
 interface Held {
+  /** A thread may have its next run before the one before it has gone. */
+  readonly by: Attempt;
+  /** Whether the thread was made for the run, and so has nothing but what is held. */
+  readonly isOwn: boolean;
   /** What is to be written, in the order in which it came. */
-  readonly puts: (() => Promise<unknown>)[];
-  /** Whether what comes is written at once, as all that came before is or will be. */
-  isOpen: boolean;
+  readonly rows: (() => Promise<Rows>)[];
+  /** The last one that something was written with. */
+  config: RunnableConfig;
   writing: Promise<void> | null;
+  hasWritten: boolean;
+  /** Why writing failed, until the graph is told. */
+  failure: { readonly error: unknown } | null;
+  timer: NodeJS.Timeout | null;
   latest: Put | null;
   /** Of the latest checkpoint. */
   writes: [taskId: string, channel: string, value: unknown][];
-  timer: NodeJS.Timeout | null;
 }
 
 /**
- * Keeps the checkpoints of some threads in memory at first. A thread that was made for a run goes with it, so its
- * checkpoints are of use only to the attempt after a crash: and what takes no longer than to write them is repeated
- * as well. After that, everything is written, as of any other run, whether the graph waits for something or not.
+ * Writes what a run writes within a moment together. A step of a graph is a checkpoint and the writes of its tasks, and
+ * most steps take less time than it takes to write them. Whoever reads a thread here sees what is held as well.
  *
- * @see docs/decisions/0018-checkpoints-of-stateless-runs-are-written-late.md
+ * @see docs/decisions/0018-checkpoints-of-a-moment-are-written-together.md
  */
 export class HoldingSaver extends TrackedSaver {
   readonly #held = new Map<unknown, Held>();
 
-  /** Begins to hold what is written to a thread that is new, until `drop`. */
-  hold(threadId: string): void {
-    this.#held.set(threadId, {
-      puts: [],
-      isOpen: false,
+  /**
+   * Begins to hold what a run writes to its thread, until `drop`.
+   * @param isOwn whether the thread is new, and goes with the run
+   */
+  hold(writer: Writer, { isOwn }: { readonly isOwn: boolean }): void {
+    this.#held.set(writer.thread_id, {
+      by: writer,
+      isOwn,
+      rows: [],
+      config: {},
       writing: null,
+      hasWritten: false,
+      failure: null,
+      timer: null,
       latest: null,
       writes: [],
-      timer: null,
     });
   }
 
-  /** Whether everything of a thread is held, and nothing written. */
-  isHolding(threadId: string): boolean {
-    return this.#held.get(threadId)?.isOpen === false;
+  /** Whether nothing of a thread that is a run's own has been written so far. */
+  isUnwritten(threadId: string): boolean {
+    const held = this.#held.get(threadId);
+    return held?.isOwn === true && !held.hasWritten;
   }
 
-  /** Writes what is held, and from now on whatever comes. Can be repeated when it fails. */
+  /** Writes what is held. Can be repeated when it fails. */
   async writeHeld(threadId: unknown): Promise<void> {
     const held = this.#held.get(threadId);
     if (held === undefined) return;
-    if (held.timer !== null) clearTimeout(held.timer);
-    held.isOpen = true;
-    if (held.puts.length === 0) return;
-    held.writing ??= writeAll(held).finally(() => {
-      held.writing = null;
-    });
-    await held.writing;
+    while (held.rows.length > 0) {
+      held.writing ??= this.#writeTogether(held).finally(() => {
+        held.writing = null;
+      });
+      await held.writing;
+    }
   }
 
-  /** Forgets a thread, and what is held of it. */
-  drop(threadId: string): void {
-    const held = this.#held.get(threadId);
-    if (held?.timer) clearTimeout(held.timer);
-    this.#held.delete(threadId);
+  /** Holds nothing more, and forgets what is held. */
+  drop({ thread_id, run_id, attempt }: Writer): void {
+    const held = this.#held.get(thread_id);
+    if (held?.by.run_id !== run_id || held.by.attempt !== attempt) return;
+    if (held.timer !== null) clearTimeout(held.timer);
+    this.#held.delete(thread_id);
   }
 
   override async put(...args: Parameters<TrackedSaver["put"]>): ReturnType<TrackedSaver["put"]> {
     const [config, checkpoint] = args;
     const { thread_id, checkpoint_ns = "" } = config.configurable ?? {};
-    const held = await this.#holdingOf(thread_id);
-    if (held === null) return super.put(...args);
-    held.puts.push(() => super.put(...args));
+    const held = this.#held.get(thread_id);
+    if (held === undefined) return super.put(...args);
+    this.#add(held, config, () => this.toCheckpointRows(...args));
     if (checkpoint_ns === "") {
       held.latest = args;
       held.writes = [];
@@ -90,28 +108,26 @@ export class HoldingSaver extends TrackedSaver {
   }
 
   override async putWrites(...args: Parameters<TrackedSaver["putWrites"]>): Promise<void> {
-    const [{ configurable }, writes, taskId] = args;
+    const [config, writes, taskId, taskPath = ""] = args;
     // LangGraph saves what a node has written before it tells of it.
     for (const [, value] of writes) identifyMessages(value);
-    const { thread_id, checkpoint_ns = "", checkpoint_id } = configurable ?? {};
-    const held = await this.#holdingOf(thread_id);
-    if (held === null) return super.putWrites(...args);
-    held.puts.push(() => super.putWrites(...args));
+    const { thread_id, checkpoint_ns = "", checkpoint_id } = config.configurable ?? {};
+    const held = this.#held.get(thread_id);
+    if (held === undefined) return super.putWrites(...args);
+    if (writes.length === 0) return;
+    this.#add(held, config, () => this.toWriteRows(config, writes, taskId, taskPath));
     if (checkpoint_ns === "" && checkpoint_id === held.latest?.[1].id) {
       held.writes.push(...writes.map(([channel, value]): Held["writes"][number] => [taskId, channel, value]));
     }
-    held.timer ??= setTimeout(() => {
-      // Who writes next tries again, and hears of it.
-      this.writeHeld(thread_id).catch(() => undefined);
-    }, HOLD_MS);
   }
 
   override async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
     const { thread_id, checkpoint_ns = "", checkpoint_id } = config.configurable ?? {};
     const held = this.#held.get(thread_id);
-    if (held?.isOpen === false && checkpoint_ns === "" && checkpoint_id === undefined) {
-      return held.latest === null ? undefined : toTuple(held.latest, held.writes);
-    }
+    if (held === undefined) return super.getTuple(config);
+    const isLatest = checkpoint_ns === "" && checkpoint_id === undefined;
+    if (isLatest && held.latest !== null) return toTuple(held.latest, held.writes);
+    if (isLatest && held.isOwn) return undefined;
     await this.writeHeld(thread_id);
     return super.getTuple(config);
   }
@@ -131,20 +147,39 @@ export class HoldingSaver extends TrackedSaver {
     return super.getDeltaChannelHistory(...args);
   }
 
-  /** @returns null where nothing is held any more: then all of it has been written */
-  async #holdingOf(threadId: unknown): Promise<Held | null> {
-    const held = this.#held.get(threadId);
-    if (held?.isOpen === false) return held;
-    if (held !== undefined) await this.writeHeld(threadId);
-    return null;
+  #add(held: Held, config: RunnableConfig, toRows: () => Promise<Rows>): void {
+    if (held.failure !== null) {
+      const { error } = held.failure;
+      held.failure = null;
+      throw error;
+    }
+    held.config = config;
+    held.rows.push(held.isOwn ? toRows : asOfNow(toRows));
+    held.timer ??= setTimeout(
+      () => {
+        held.timer = null;
+        this.writeHeld(config.configurable?.["thread_id"]).catch((error: unknown) => {
+          held.failure = { error };
+        });
+      },
+      held.isOwn && !held.hasWritten ? HOLD_OWN_MS : HOLD_MS,
+    );
+  }
+
+  async #writeTogether(held: Held): Promise<void> {
+    const batch = [...held.rows];
+    const rows = await Promise.all(batch.map((toRows) => toRows()));
+    held.hasWritten = true;
+    await this.write(held.config, rows);
+    held.rows.splice(0, batch.length);
   }
 }
 
-async function writeAll({ puts }: Held): Promise<void> {
-  for (let [put] = puts; put !== undefined; [put] = puts) {
-    await put();
-    puts.shift();
-  }
+/** What a node does later must not change what it has written. */
+function asOfNow(toRows: () => Promise<Rows>): () => Promise<Rows> {
+  const rows = toRows();
+  rows.catch(() => undefined); // told to whoever writes them
+  return () => rows;
 }
 
 /** As it would be read. What LangGraph does with it must not change what is to be written. */

@@ -12,13 +12,11 @@ import {
 } from "@langchain/langgraph-checkpoint";
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import { type Attempt, AttemptOver } from "../domain/run.ts";
-import { inWriteOrder, joinBlobs, type StoredCheckpoint, toStoredCheckpoints } from "./checkpoint-parts.ts";
+import { inWriteOrder, type StoredCheckpoint, toStoredCheckpoints } from "./checkpoint-parts.ts";
+import { joinRows, type Rows, toParameters } from "./checkpoint-rows.ts";
 import {
   type CheckpointPart,
   type DeltaPart,
-  FIND_ATTEMPT,
-  INSERT_WRITES,
-  PUT_CHECKPOINT,
   READ_CHECKPOINT,
   READ_DELTAS,
   READ_LATEST_CHECKPOINT,
@@ -26,7 +24,7 @@ import {
   readPage,
   type StoredValue,
   type StoredWrite,
-  UPSERT_WRITES,
+  WRITE_ROWS,
 } from "./checkpoint-statements.ts";
 
 export type Pool = ConstructorParameters<typeof PostgresSaver>[0];
@@ -47,76 +45,91 @@ export class OneTripSaver extends PostgresSaver {
     this.#pool = pool;
   }
 
-  override async put(
-    { configurable, metadata: about }: RunnableConfig,
-    checkpoint: Checkpoint,
-    metadata: CheckpointMetadata,
-    newVersions: ChannelVersions,
-  ): Promise<RunnableConfig> {
-    if (configurable === undefined) throw new Error('Missing "configurable" field in "config" param');
-    const { thread_id, checkpoint_ns = "", checkpoint_id } = configurable;
-    const [rows, dumpedMetadata] = await Promise.all([
-      this._dumpBlobs(thread_id, checkpoint_ns, checkpoint.channel_values, newVersions),
-      this._dumpMetadata(metadata),
-    ]);
-    const blobs = joinBlobs(rows.map(([, , , , , blob]) => blob));
-    const attempt = toAttempt(about);
-    const { rowCount } = await this.#pool.query({
-      ...PUT_CHECKPOINT,
-      values: [
-        thread_id,
-        checkpoint_ns,
-        rows.map(([, , channel]) => channel),
-        rows.map(([, , , version]) => version),
-        rows.map(([, , , , type]) => type),
-        blobs.starts,
-        blobs.lengths,
-        blobs.bytes,
-        checkpoint.id,
-        checkpoint_id,
-        this._dumpCheckpoint(checkpoint),
-        dumpedMetadata,
-        attempt?.run_id,
-        attempt?.attempt,
-      ],
-    });
-    if (attempt !== null && rowCount === 0) throw new AttemptOver(attempt);
+  override async put(...args: Parameters<PostgresSaver["put"]>): Promise<RunnableConfig> {
+    const [config, checkpoint] = args;
+    await this.write(config, [await this.toCheckpointRows(...args)]);
+    const { thread_id, checkpoint_ns = "" } = config.configurable ?? {};
     return { configurable: { thread_id, checkpoint_ns, checkpoint_id: checkpoint.id } };
   }
 
   override async putWrites(
-    { configurable, metadata }: RunnableConfig,
+    config: RunnableConfig,
     writes: PendingWrite[],
     taskId: string,
     taskPath = "",
   ): Promise<void> {
-    if (writes.length === 0) return;
-    const { thread_id, checkpoint_ns, checkpoint_id } = configurable ?? {};
-    const replaces = writes.every(([channel]) => channel in WRITES_IDX_MAP);
-    const dumped = await this._dumpWrites(thread_id, checkpoint_ns, checkpoint_id, taskId, writes);
-    // One statement cannot replace a row twice: of writes to one place, the last one is what stays.
-    const rows = replaces ? [...new Map(dumped.map((row) => [row[4], row])).values()] : dumped;
-    const blobs = joinBlobs(rows.map(([, , , , , , , blob]) => blob));
+    if (writes.length > 0)
+      await this.write(config, [await this.toWriteRows(config, writes, taskId, taskPath)]);
+  }
+
+  /**
+   * Writes what belongs to one thread, in one statement.
+   * @throws AttemptOver when the attempt that the config names has the run no longer
+   */
+  protected async write({ configurable, metadata }: RunnableConfig, all: readonly Rows[]): Promise<void> {
     const attempt = toAttempt(metadata);
-    const { rowCount } = await this.#pool.query({
-      ...(replaces ? UPSERT_WRITES : INSERT_WRITES),
-      values: [
-        thread_id,
+    const values = toParameters(configurable?.["thread_id"], attempt, joinRows(all));
+    const { rows } = await this.#pool.query<{ holds: boolean }>({ ...WRITE_ROWS, values });
+    if (attempt !== null && rows[0]?.holds !== true) throw new AttemptOver(attempt);
+  }
+
+  protected async toCheckpointRows(
+    { configurable }: RunnableConfig,
+    checkpoint: Checkpoint,
+    metadata: CheckpointMetadata,
+    newVersions: ChannelVersions,
+  ): Promise<Rows> {
+    if (configurable === undefined) throw new Error('Missing "configurable" field in "config" param');
+    const { thread_id, checkpoint_ns = "", checkpoint_id: parent_checkpoint_id } = configurable;
+    const [blobs, [, about]] = await Promise.all([
+      this._dumpBlobs(thread_id, checkpoint_ns, checkpoint.channel_values, newVersions),
+      this.serde.dumpsTyped(metadata),
+    ]);
+    return {
+      checkpoints: [
+        {
+          checkpoint_ns,
+          checkpoint_id: checkpoint.id,
+          parent_checkpoint_id,
+          checkpoint: Buffer.from(JSON.stringify(this._dumpCheckpoint(checkpoint))),
+          metadata: about,
+        },
+      ],
+      values: blobs.map(([, ns, channel, version, type, blob]) => ({
+        checkpoint_ns: ns,
+        channel,
+        version,
+        type,
+        blob,
+      })),
+      writes: [],
+    };
+  }
+
+  protected async toWriteRows(
+    { configurable }: RunnableConfig,
+    writes: PendingWrite[],
+    task_id: string,
+    task_path: string,
+  ): Promise<Rows> {
+    const { thread_id, checkpoint_ns = "", checkpoint_id } = configurable ?? {};
+    const replaces = writes.every(([channel]) => channel in WRITES_IDX_MAP);
+    const dumped = await this._dumpWrites(thread_id, checkpoint_ns, checkpoint_id, task_id, writes);
+    return {
+      checkpoints: [],
+      values: [],
+      writes: dumped.map(([, , , , idx, channel, type, blob]) => ({
         checkpoint_ns,
         checkpoint_id,
-        taskId,
-        taskPath,
-        rows.map(([, , , , idx]) => idx),
-        rows.map(([, , , , , channel]) => channel),
-        rows.map(([, , , , , , type]) => type),
-        blobs.starts,
-        blobs.lengths,
-        blobs.bytes,
-        attempt?.run_id,
-        attempt?.attempt,
-      ],
-    });
-    if (attempt !== null && rowCount === 0) await this.#requireAttempt(attempt);
+        task_id,
+        task_path,
+        idx,
+        channel,
+        type,
+        blob,
+        replaces,
+      })),
+    };
   }
 
   override async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
@@ -165,13 +178,6 @@ export class OneTripSaver extends PostgresSaver {
       await this.#toHistory(rows.filter((row) => row.channel === channel)),
     ]);
     return Object.fromEntries(await Promise.all(histories));
-  }
-
-  /** An attempt that is over does not come back, so that what is found now was so before. */
-  async #requireAttempt(attempt: Attempt): Promise<void> {
-    const values = [attempt.run_id, attempt.attempt];
-    const { rowCount } = await this.#pool.query({ ...FIND_ATTEMPT, values });
-    if (rowCount === 0) throw new AttemptOver(attempt);
   }
 
   async #toHistory(parts: readonly DeltaPart[]): Promise<DeltaChannelHistory> {

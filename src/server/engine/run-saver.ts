@@ -1,5 +1,3 @@
-import type { RunnableConfig } from "@langchain/core/runnables";
-import type { Checkpoint, CheckpointMetadata } from "@langchain/langgraph-checkpoint";
 import { OneTripSaver } from "./one-trip-saver.ts";
 
 /**
@@ -8,13 +6,10 @@ import { OneTripSaver } from "./one-trip-saver.ts";
  * in its savers; those for JavaScript leave it to the server.
  */
 export class RunSaver extends OneTripSaver {
-  override put(
-    config: RunnableConfig,
-    checkpoint: Checkpoint,
-    metadata: CheckpointMetadata,
-    newVersions: Parameters<OneTripSaver["put"]>[3],
-  ): Promise<RunnableConfig> {
-    return super.put(config, checkpoint, { ...config.metadata, ...metadata }, newVersions);
+  protected override toCheckpointRows(
+    ...[config, checkpoint, metadata, newVersions]: Parameters<OneTripSaver["toCheckpointRows"]>
+  ): ReturnType<OneTripSaver["toCheckpointRows"]> {
+    return super.toCheckpointRows(config, checkpoint, { ...config.metadata, ...metadata }, newVersions);
   }
 
   /**

@@ -50,8 +50,7 @@ export async function* streamGraph(
   // LangGraph would begin, and write its first checkpoint, before it looks at the signal.
   signals.abort.throwIfAborted();
 
-  if (run.delete_thread && run.attempt === 1 && kwargs.durability === "async")
-    checkpointer.hold(run.thread_id);
+  if (holdsState(run)) checkpointer.hold(run, { isOwn: run.delete_thread && run.attempt === 1 });
   const resuming = run.attempt > 1 && (await hasProgress(checkpointer, run, signals.abort));
   const options = toStreamOptions(run, { resuming, langGraphVersion });
   const graph = await graphs.get(
@@ -85,6 +84,13 @@ export async function* streamGraph(
     signals.drain.removeEventListener("abort", onDrain);
   }
 }
+
+/**
+ * Whether what the run does may be in the database a moment later than it is done. Not where clients are told of
+ * checkpoints, and may ask for them.
+ */
+const holdsState = ({ kwargs: { durability, stream_mode } }: ClaimedRun): boolean =>
+  durability === "async" && !stream_mode.some((mode) => mode === "checkpoints" || mode === "debug");
 
 /**
  * Whether an earlier attempt of this run has left a checkpoint. Then the graph goes on from there: its

@@ -31,17 +31,10 @@ export class TrackedSaver extends RunSaver {
     return this.#patiently(config, () => super.getTuple(config));
   }
 
-  override put(...args: Parameters<RunSaver["put"]>): ReturnType<RunSaver["put"]> {
+  protected override write(...args: Parameters<RunSaver["write"]>): Promise<void> {
     return this.#track(
       args[0],
-      this.#patiently(args[0], () => super.put(...args)),
-    );
-  }
-
-  override putWrites(...args: Parameters<RunSaver["putWrites"]>): ReturnType<RunSaver["putWrites"]> {
-    return this.#track(
-      args[0],
-      this.#patiently(args[0], () => super.putWrites(...args)),
+      this.#patiently(args[0], () => super.write(...args)),
     );
   }
 

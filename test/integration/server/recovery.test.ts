@@ -176,9 +176,13 @@ describe("a process that is killed", () => {
 
     const { client } = await testServer({ graphs: GRAPHS, databaseUrl, environment: SHORT });
     await expect.poll(async () => (await rowOf(databaseUrl, run_id))?.attempt, { timeout: 10_000 }).toBe(2);
-    const updates = Array.fromAsync(client.runs.joinStream(thread_id, run_id, { streamMode: "updates" }));
+    const stream = client.runs.joinStream(thread_id, run_id, { streamMode: "updates" });
+    // There is a first one: before the run is over, and with that gone, it has been found.
+    const { value: first } = await stream.next();
     gate.open();
-    const data = (await updates).filter(({ event }) => event === "updates").map((event) => event.data);
+    const data = [first, ...(await Array.fromAsync(stream))]
+      .filter(({ event }) => event === "updates")
+      .map((event) => event.data);
     expect(data).toEqual([
       { before: { items: ["before"] } },
       { work: { items: ["work"] } },

@@ -67,7 +67,7 @@ export async function executeRun(deps: Deps, run: ClaimedRun, signals: StreamSig
     if (outcome === "lost") await deleteCheckpointsOfMissingThread(db, run.thread_id);
     return outcome;
   } finally {
-    engine.dropHeldState(run.thread_id);
+    engine.dropHeldState(run);
     bus.release(run.run_id);
     // Its end, if that has come from elsewhere, was not looked at before.
     if (bus.isWatched(run.run_id)) wakeUps.runsEnded([run.run_id]);
@@ -77,14 +77,14 @@ export async function executeRun(deps: Deps, run: ClaimedRun, signals: StreamSig
 async function execute(deps: Deps, run: ClaimedRun, signals: StreamSignals): Promise<Outcome> {
   const { wakeUps } = deps;
   const feedbackUrls = requestFeedback(deps, run, signals);
-  const execution = await runGraph(deps, run, signals);
-  const { failure, stopped } = execution;
-  if (stopped === "lease_lost") return "lost";
+  const executed = await runGraph(deps, run, signals);
+  if (executed.stopped === "lease_lost") return "lost";
   const patiently = <T>(work: () => Promise<T>) => throughOutages(work, patience(signals));
+  const execution = await patiently(() => saveState(deps, run, executed));
+  const { failure, stopped } = execution;
   if (stopped === "drain") {
     // Whoever goes on with it must not be heard of before what was streamed here.
     await deps.bus.flushed(run.run_id);
-    await patiently(() => deps.engine.writeHeldState(run.thread_id));
     if (!(await patiently(() => handBackRun(deps.db, run)))) return "lost";
     wakeUps.runsPending();
     return "handed_back";
@@ -165,6 +165,19 @@ async function afterError(error: unknown, { abort }: StreamSignals): Promise<Exe
   return { failure: late?.failure ?? null, stopped: late?.reason ?? "drain" };
 }
 
+/** Writes what the graph has done and what is not written yet, unless it is to be deleted. */
+async function saveState({ engine }: Deps, run: ClaimedRun, execution: Execution): Promise<Execution> {
+  const { failure, stopped } = execution;
+  if (stopped === "rollback" || (run.delete_thread && stopped !== "drain")) return execution;
+  try {
+    await engine.writeHeldState(run.thread_id);
+    return execution;
+  } catch (error) {
+    if (isDatabaseUnavailable(error)) throw error;
+    return failure === null && stopped === null ? { failure: toFailure(error), stopped } : execution;
+  }
+}
+
 /** What a run that reached its end in time has escaped. */
 const OUTRUN: ReadonlySet<StopReason> = new Set(["interrupt", "drain", "timeout"]);
 
@@ -229,11 +242,12 @@ const writeResult = ({ db, engine }: Deps, run: ClaimedRun, result: FinalResult)
     values: state?.values ?? null,
     interrupts: state === null ? {} : interruptsByTask(state),
     error: error === null ? null : { ...error },
-    has_checkpoints: !engine.isStateHeld(run.thread_id),
+    has_checkpoints: !engine.isStateUnwritten(run.thread_id),
   });
 };
 
 async function rollBack(deps: Deps, run: ClaimedRun): Promise<boolean> {
+  await deps.engine.discardHeldState(run);
   const result: RunResult = { status: "interrupted", values: null, interrupts: [], error: null };
   return finishUnchanged(deps, run, result, async (tx) => {
     await deleteCheckpointsOfRun(tx, run.thread_id, run.run_id);
