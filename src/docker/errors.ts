@@ -1,6 +1,6 @@
 /** Something about Docker or its containers that the user can fix. Printed without a stack. */
 export class DockerError extends Error {
-  override readonly name = "DockerError";
+  override readonly name: string = "DockerError";
   /** What to do next, one line each; may be empty. */
   readonly suggestions: readonly string[];
 
@@ -10,6 +10,15 @@ export class DockerError extends Error {
   }
 }
 
+/** An image is missing, or could not be pulled. */
+export class ImageError extends DockerError {
+  override readonly name = "ImageError";
+}
+
 /** Whether the engine answered with this HTTP status; its reasons in words differ between versions. */
 export const hasStatus = (error: unknown, status: number): boolean =>
   error instanceof Error && "statusCode" in error && error.statusCode === status;
+
+/** Whether the system gave this reason, such as `ENOENT`. */
+export const hasCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && "code" in error && error.code === code;
