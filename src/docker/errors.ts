@@ -22,3 +22,27 @@ export const hasStatus = (error: unknown, status: number): boolean =>
 /** Whether the system gave this reason, such as `ENOENT`. */
 export const hasCode = (error: unknown, code: string): boolean =>
   error instanceof Error && "code" in error && error.code === code;
+
+/** The project cannot be made into an image as it is. */
+export class ImagePlanError extends DockerError {
+  override readonly name = "ImagePlanError";
+}
+
+/** An image could not be built. */
+export class BuildError extends DockerError {
+  override readonly name = "BuildError";
+  /** The instruction that failed; null when it failed before the first one. */
+  readonly step: string | null;
+  /** The last lines that it has printed. */
+  readonly lines: readonly string[];
+
+  constructor(
+    message: string,
+    { step, lines }: { readonly step: string | null; readonly lines: readonly string[] },
+    suggestions: readonly string[] = [],
+  ) {
+    super(message, suggestions);
+    this.step = step;
+    this.lines = lines;
+  }
+}

@@ -67,3 +67,20 @@ function toPullEvent(line: string): PullEvent {
     return {};
   }
 }
+
+/**
+ * Removes the images that a build has just replaced: those of this project that have lost their last tag.
+ * What a container still uses stays.
+ *
+ * @param name of the project's image, as in its label
+ */
+export async function removeReplacedImages(docker: DockerEngine, name: string): Promise<void> {
+  const filters = { dangling: ["true"], label: [`dev.aegra.image=${name}`] };
+  for (const { Id: id } of await docker.listImages({ filters })) {
+    try {
+      await docker.getImage(id).remove();
+    } catch (error) {
+      if (!hasStatus(error, 404) && !hasStatus(error, 409)) throw error;
+    }
+  }
+}
