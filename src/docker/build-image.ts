@@ -4,7 +4,7 @@ import { type AddedFiles, type ContextFiles, openContext } from "./build-context
 import { type BuildEvent, readBuildEvents } from "./build-events.ts";
 import { type BuildSession, openBuildSession } from "./build-session.ts";
 import type { DockerConnection, DockerEngine } from "./engine.ts";
-import { BuildError, hasStatus, ImageError } from "./errors.ts";
+import { BuildError, hasStatus, ImageError, toReason } from "./errors.ts";
 import { explainBuild } from "./explain-build.ts";
 
 export type Builder = "buildkit" | "classic";
@@ -145,8 +145,7 @@ function post(
 /** The first builder refuses a Dockerfile before the first step. */
 function toBuildError(error: Error): Error {
   if (!hasStatus(error, 400) && !hasStatus(error, 500)) return error;
-  const json = "json" in error ? (error.json as { readonly message?: string } | null) : null;
-  return explainBuild(json?.message ?? error.message, null, []);
+  return explainBuild(toReason(error), null, []);
 }
 
 /** What is known about an image; null when the engine has none of this name. */

@@ -19,6 +19,10 @@ export class ImageError extends DockerError {
 export const hasStatus = (error: unknown, status: number): boolean =>
   error instanceof Error && "statusCode" in error && error.statusCode === status;
 
+/** What the engine has said; the library puts the status in front, and words that say nothing. */
+export const toReason = (error: Error): string =>
+  error.message.replace(/^\(HTTP code \d+\) .*? - /, "").trim();
+
 /** Whether the system gave this reason, such as `ENOENT`. */
 export const hasCode = (error: unknown, code: string): boolean =>
   error instanceof Error && "code" in error && error.code === code;

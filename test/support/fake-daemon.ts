@@ -42,7 +42,7 @@ export async function fakeDaemon(answer: RequestListener | object, on: { readonl
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
-  return { socket, url: `unix://${socket}`, requests };
+  return { socket, url: `unix://${socket}`, requests, server };
 }
 
 /** The path of a socket has to be shorter than that of a file. */

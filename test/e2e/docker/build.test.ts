@@ -121,7 +121,7 @@ describe.skipIf(connection === null)(
         .slice(0, -1)
         .map((line) => JSON.parse(line));
       const install = told.filter(({ step }) => /^\[dependencies .*npm ci/.test(step));
-      expect(install.map(({ kind }) => kind)).toEqual(["cached"]);
+      expect(install.map(({ kind }) => kind).at(-1)).toBe("cached");
       expect(await layers(resultOf(edited).data.imageId)).not.toEqual(image.RootFS.Layers);
     });
 

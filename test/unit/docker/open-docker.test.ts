@@ -2,11 +2,14 @@ import { createHash } from "node:crypto";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import path from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { expect, describe as group, onTestFinished, test } from "vitest";
 import { readDockerEnvironment } from "../../../src/config/docker-environment.ts";
 import { openDocker } from "../../../src/docker/engine.ts";
 import { findEndpoints } from "../../../src/docker/find-endpoints.ts";
 import { dockerEnvironment, fakeDaemon, shortFolder, VERSIONS } from "../../support/fake-daemon.ts";
+
+// Windows has no sockets with a path.
+const describe = group.skipIf(process.platform === "win32");
 
 /** Writes a context as `docker context create` does. */
 async function writeContext(home: string, name: string, docker: object): Promise<string> {
