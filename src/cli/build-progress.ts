@@ -36,8 +36,8 @@ async function withSpinner<T>(
         },
       },
     ],
-    // The command decides what Ctrl-C does; listr2 would end the process with a code of its own.
-    { registerSignalListeners: false, rendererOptions: { logger } },
+    // The command decides what Ctrl-C does, and prints the error; listr2 would do both on its own.
+    { registerSignalListeners: false, rendererOptions: { logger, showErrorMessage: false } },
   ).run();
   if (result === null) throw new Error("the build ended without a result");
   return (result as { readonly value: T }).value;

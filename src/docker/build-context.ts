@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { lstat, readdir, readFile, readlink, stat } from "node:fs/promises";
 import path from "node:path";
 import { ImagePlanError } from "./errors.ts";
 import { hasExceptions, type IgnoreRules, isIgnored, parseIgnoreRules } from "./ignore-rules.ts";
@@ -11,6 +11,8 @@ export interface ContextFiles {
   /** Relative to the root, with `/`, sorted. */
   readonly files: readonly string[];
   readonly bytes: number;
+  /** Links out of the root to what is no file; they are not in the image. */
+  readonly lostLinks: readonly string[];
   /** The largest files, largest first. */
   readonly largest: readonly { readonly file: string; readonly bytes: number }[];
 }
@@ -47,13 +49,16 @@ export interface ContextOptions {
   readonly secrets: readonly string[];
 }
 
-/** Lists the files of the context: those of the root without what is left out. Links to files are followed. */
+/** Lists the files of the context: those of the root without what is left out. Links that stay within it stay links. */
 export async function listContext({ root, ignores, secrets }: ContextOptions): Promise<ContextFiles> {
   const own = (await readIfThere(path.join(root, ".dockerignore"))) ?? "";
   const rules = parseIgnoreRules([...ignores, own].join("\n"));
   const found = await walk(root, "", { rules, secrets: parseIgnoreRules(secrets.join("\n")) });
-  const sorted = found.sort((a, b) => (a.file < b.file ? -1 : 1));
+  const lostLinks = found.filter(({ isLost }) => isLost).map(({ file }) => file);
+  const kept = found.filter(({ isLost }) => !isLost);
+  const sorted = kept.sort((a, b) => (a.file < b.file ? -1 : 1));
   return {
+    lostLinks,
     files: sorted.map(({ file }) => file),
     bytes: sorted.reduce((total, { bytes }) => total + bytes, 0),
     largest: [...sorted].sort((a, b) => b.bytes - a.bytes).slice(0, 5),
@@ -68,6 +73,8 @@ interface Rules {
 interface FoundFile {
   readonly file: string;
   readonly bytes: number;
+  /** See {@link ContextFiles.lostLinks}. */
+  readonly isLost: boolean;
 }
 
 /** Never looked into, whatever is brought back: they are large, and made anew in the image. */
@@ -88,10 +95,22 @@ async function walk(root: string, folder: string, rules: Rules): Promise<FoundFi
   return found;
 }
 
-/** Nothing for a link that leads nowhere, or to a folder. */
+/** Nothing for what is neither file nor link, such as a socket. */
 async function look(root: string, file: string): Promise<FoundFile[]> {
-  const found = await stat(path.join(root, file)).catch(() => null);
-  return found?.isFile() ? [{ file, bytes: found.size }] : [];
+  if ((await readInnerLink(root, file)) !== null) return [{ file, bytes: 0, isLost: false }];
+  const absolute = path.join(root, file);
+  const found = await stat(absolute).catch(() => null);
+  if (found?.isFile()) return [{ file, bytes: found.size, isLost: false }];
+  return (await lstat(absolute)).isSymbolicLink() ? [{ file, bytes: 0, isLost: true }] : [];
+}
+
+/** Where a link leads that can be the same link in the image; null for anything else. */
+async function readInnerLink(root: string, file: string): Promise<string | null> {
+  const absolute = path.join(root, file);
+  if (!(await lstat(absolute)).isSymbolicLink()) return null;
+  const target = await readlink(absolute);
+  const inner = path.relative(root, path.resolve(path.dirname(absolute), target));
+  return path.isAbsolute(target) || inner.startsWith("..") ? null : target.replaceAll("\\", "/");
 }
 
 /** Files that are added to those of the project. */
@@ -109,6 +128,8 @@ export async function openContext(root: string, { files }: ContextFiles, added: 
     if (given !== undefined) return { path: name, content: given, isExecutable: false };
     const file = path.join(root, name);
     try {
+      const link = await readInnerLink(root, name);
+      if (link !== null) return { path: name, content: Buffer.alloc(0), isExecutable: false, link };
       const { mode } = await stat(file);
       return { path: name, content: await readFile(file), isExecutable: (mode & 0o111) !== 0 };
     } catch (cause) {
@@ -126,8 +147,8 @@ export async function openContext(root: string, { files }: ContextFiles, added: 
     pack: () => packTar(readAll()),
     async digest(): Promise<string> {
       const hash = createHash("sha256");
-      for await (const { path: name, content, isExecutable } of readAll()) {
-        hash.update(`${name}\0${content.length}\0${isExecutable}\0`).update(content);
+      for await (const { path: name, content, isExecutable, link = "" } of readAll()) {
+        hash.update(`${name}\0${content.length}\0${isExecutable}\0${link}\0`).update(content);
       }
       return hash.digest("hex");
     },

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline";
+import { withoutSettling } from "./dockerfile.ts";
 import { type Field, readMessage, readText } from "./protobuf.ts";
 
 /** What a build tells while it goes on, whatever builder it is. */
@@ -55,10 +56,8 @@ const MAX_STEP = 110;
 
 /** An instruction on one line, without what it mounts and with an end. */
 function toStepName(instruction: string): string {
-  const line = instruction
-    .replaceAll(/--mount=\S+ /g, "")
-    .replaceAll(/[\s\\]+/g, " ")
-    .trim();
+  const words = instruction.replaceAll(/--mount=\S+ /g, "").replaceAll(/[\s\\]+/g, " ");
+  const line = withoutSettling(words).trim();
   return line.length <= MAX_STEP ? line : `${line.slice(0, MAX_STEP - 1)}…`;
 }
 

@@ -54,6 +54,10 @@ export const RUNTIME_FILE = "aegra-runtime.tgz";
 /** Gives everything below the same time, so that the same content makes the same layer. */
 const settle = (folder: string): string => `find ${folder} -print0 | xargs -0 touch -hcd @0`;
 
+/** An instruction without what every one ends with; for people. */
+export const withoutSettling = (instruction: string): string =>
+  instruction.replace(/ && find \S+ -print0 \| xargs .*$/, "");
+
 const HEALTH = `const{env}=process;fetch("http://127.0.0.1:"+(env.AEGRA_PORT||env.PORT)+"/ok",{signal:AbortSignal.timeout(2500)}).then(r=>process.exit(r.ok?0:1),e=>{console.error(e.cause?.code??e.message);process.exit(1)})`;
 
 /**

@@ -95,6 +95,9 @@ export async function planImage(request: ImageRequest): Promise<ImagePlan> {
             `The project does not depend on aegra: the image gets ${request.aegraVersion}. Add it to package.json: ${tree.manager.name === "npm" ? "npm install" : `${tree.manager.name} add`} aegra`,
           ]),
       ...warnAboutSize(context),
+      ...context.lostLinks.map(
+        (file) => `${file} is a link out of the project, or to nothing, and is not in the image.`,
+      ),
     ],
   };
 }

@@ -4,6 +4,8 @@ export interface TarFile {
   readonly path: string;
   readonly content: Buffer;
   readonly isExecutable: boolean;
+  /** Where it leads when it is a link, relative to its folder; its content is empty then. */
+  readonly link?: string;
 }
 
 const BLOCK = 512;
@@ -21,7 +23,12 @@ export async function* packTar(files: Iterable<TarFile> | AsyncIterable<TarFile>
       folders.add(folder);
       yield* entry(folder, { type: "5", mode: 0o755, content: Buffer.alloc(0) });
     }
-    yield* entry(file.path, { type: "0", mode: file.isExecutable ? 0o755 : 0o644, content: file.content });
+    const { content, link = "" } = file;
+    const mode = file.isExecutable ? 0o755 : 0o644;
+    yield* entry(
+      file.path,
+      link === "" ? { type: "0", mode, content } : { type: "2", mode: 0o777, content, link },
+    );
   }
   yield Buffer.alloc(2 * BLOCK);
 }
@@ -36,16 +43,20 @@ interface Entry {
   readonly type: string;
   readonly mode: number;
   readonly content: Buffer;
+  readonly link?: string;
 }
 
-function* entry(path: string, { type, mode, content }: Entry): Generator<Buffer> {
-  if (Buffer.byteLength(path) > MAX_NAME) {
-    // A name that does not fit is told in an entry of its own, which comes first.
-    const record = Buffer.from(toPaxRecord("path", path));
-    yield header("PaxHeader", { type: "x", mode: 0o644, size: record.length });
+function* entry(path: string, { type, mode, content, link = "" }: Entry): Generator<Buffer> {
+  const tooLong = Object.entries({ path, linkpath: link }).filter(
+    ([, name]) => Buffer.byteLength(name) > MAX_NAME,
+  );
+  if (tooLong.length > 0) {
+    // Names that do not fit are told in an entry of its own, which comes first.
+    const record = Buffer.from(tooLong.map(([key, name]) => toPaxRecord(key, name)).join(""));
+    yield header("PaxHeader", { type: "x", mode: 0o644, size: record.length, link: "" });
     yield* padded(record);
   }
-  yield header(path, { type, mode, size: content.length });
+  yield header(path, { type, mode, size: content.length, link });
   yield* padded(content);
 }
 
@@ -66,7 +77,7 @@ function toPaxRecord(key: string, value: string): string {
 
 function header(
   path: string,
-  { type, mode, size }: { readonly type: string; readonly mode: number; readonly size: number },
+  { type, mode, size, link }: Omit<Required<Entry>, "content"> & { readonly size: number },
 ): Buffer {
   const block = Buffer.alloc(BLOCK);
   Buffer.from(path).copy(block, 0, 0, MAX_NAME);
@@ -78,6 +89,7 @@ function header(
   block.write(octal(0, 11), 136);
   block.write("        ", 148);
   block.write(type, 156);
+  Buffer.from(link).copy(block, 157, 0, MAX_NAME);
   block.write("ustar\u000000", 257);
   const sum = block.reduce((total, byte) => total + byte, 0);
   block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);

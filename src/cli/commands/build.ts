@@ -177,11 +177,10 @@ async function readSecrets(
   caFile: string | undefined,
 ): Promise<Map<string, Buffer>> {
   const asked = given.map((text): [string, string] => {
-    const { id, src } = Object.fromEntries(text.split(",").map((part) => part.split("=", 2))) as Record<
-      string,
-      string | undefined
-    >;
-    if (!id || !src || !/^[\w.-]+$/.test(id)) throw new Errors.CLIError("--secret: expected id=ID,src=FILE.");
+    const [, id, src] = /^id=([\w.-]+),src=(.+)$/.exec(text) ?? [];
+    if (id === undefined || src === undefined) {
+      throw new Errors.CLIError("--secret: expected id=ID,src=FILE.");
+    }
     return [id, src];
   });
   if (caFile !== undefined) asked.push(["ca", caFile]);

@@ -44,7 +44,7 @@ async function build(
   const root = await writeTree({ a: "1" });
   const id = await buildImage(connection.docker, {
     root,
-    context: { files: ["a"], bytes: 1, largest: [] },
+    context: { files: ["a"], bytes: 1, lostLinks: [], largest: [] },
     added: { Dockerfile: Buffer.from("FROM x") },
     builder: chooseBuilder(connection),
     tags: ["one:1", "two:2"],

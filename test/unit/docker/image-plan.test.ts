@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { readFile, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { openContext } from "../../../src/docker/build-context.ts";
@@ -151,6 +153,26 @@ describe("the context", () => {
     expect(text).toContain("RUN tsc\n");
     expect(text).toContain("npm ci --no-audit");
   });
+
+  test.skipIf(process.platform === "win32")(
+    "has links within the project as links, and what others lead to",
+    async () => {
+      const root = await writeTree({ ...PROJECT, "lib/a.ts": "a" });
+      const elsewhere = await writeTree({ "b.ts": "b" });
+      await symlink("lib", path.join(root, "inner"));
+      await symlink(path.join(elsewhere, "b.ts"), path.join(root, "outer.ts"));
+      await symlink("nowhere/../../x", path.join(root, "broken"));
+      const { plan } = await planOf({}, { root });
+      expect(plan.context.files).toEqual(expect.arrayContaining(["inner", "lib/a.ts", "outer.ts"]));
+      expect(plan.context.files).not.toContain("broken");
+      expect(plan.warnings).toEqual([expect.stringContaining("broken is a link out of the project")]);
+      const { pack } = await openContext(root, plan.context, {});
+      await writeFile(path.join(elsewhere, "x.tar"), Buffer.concat(await Array.fromAsync(pack())));
+      execFileSync("tar", ["-xf", "x.tar"], { cwd: elsewhere });
+      expect(await readFile(path.join(elsewhere, "inner", "a.ts"), "utf8")).toBe("a");
+      expect(await readFile(path.join(elsewhere, "outer.ts"), "utf8")).toBe("b");
+    },
+  );
 
   test("makes the same archive of the same files, and tells a change by its hash", async () => {
     const digestOf = async (files: Record<string, string | object>) => {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, readlink, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { packTar, type TarFile } from "../../../src/docker/tar.ts";
@@ -25,6 +25,18 @@ test("an archive is read by tar as it was written", async () => {
     if (process.platform !== "win32") expect((mode & 0o100) !== 0).toBe(file.isExecutable);
     expect(mtimeMs).toBe(0);
   }
+});
+
+test.skipIf(process.platform === "win32")("links stay links", async () => {
+  const folder = await tempDirectory();
+  const empty = { content: Buffer.alloc(0), isExecutable: false };
+  const links = [
+    { path: "short", link: "./there", ...empty },
+    { path: `${long}.link`, link: `../${"x".repeat(150)}`, ...empty },
+  ];
+  await writeFile(path.join(folder, "x.tar"), await pack(links));
+  execFileSync("tar", ["-xf", "x.tar"], { cwd: folder });
+  for (const link of links) expect(await readlink(path.join(folder, link.path))).toBe(link.link);
 });
 
 test("names of every length arrive whole", async () => {
