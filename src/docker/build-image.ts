@@ -6,6 +6,7 @@ import { type BuildSession, openBuildSession } from "./build-session.ts";
 import type { DockerConnection, DockerEngine } from "./engine.ts";
 import { BuildError, hasStatus, ImageError, toReason } from "./errors.ts";
 import { explainBuild } from "./explain-build.ts";
+import { type FindLogin, toAuth, toRegistry, toServerAddress } from "./registry-login.ts";
 
 export type Builder = "buildkit" | "classic";
 
@@ -20,6 +21,8 @@ export interface BuildRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly secrets: ReadonlyMap<string, Buffer>;
+  readonly baseImage: string;
+  readonly findLogin: FindLogin;
   /** Null: that of the engine. */
   readonly platform: string | null;
   /** False makes every step anew. */
@@ -48,7 +51,12 @@ export const chooseBuilder = ({ engine }: DockerConnection): Builder =>
 export async function buildImage(docker: DockerEngine, request: BuildRequest): Promise<string> {
   await using session = await openSessionFor(docker, request);
   const { pack } = await openContext(request.root, request.context, request.added);
-  const answer = await post(docker, Readable.from(pack()), toQuery(request, session.id), request.signal);
+  const answer = await post(docker, {
+    file: Readable.from(pack()),
+    options: toQuery(request, session.id),
+    registryconfig: await toRegistryConfig(request),
+    abortSignal: request.signal,
+  });
   const id = await follow(answer, request).catch((error: unknown) => {
     request.signal.throwIfAborted();
     throw error;
@@ -97,9 +105,9 @@ function keep(
 /** The first builder knows no sessions. */
 async function openSessionFor(
   docker: DockerEngine,
-  { builder, secrets }: BuildRequest,
+  request: BuildRequest,
 ): Promise<BuildSession | ({ readonly id: null } & AsyncDisposable)> {
-  if (builder === "buildkit") return openBuildSession(docker, secrets);
+  if (request.builder === "buildkit") return openBuildSession(docker, request);
   return { id: null, [Symbol.asyncDispose]: async () => undefined };
 }
 
@@ -118,22 +126,25 @@ function toQuery(request: BuildRequest, session: string | null): object {
   };
 }
 
+/** The first builder is told the login beforehand; BuildKit asks for it on its session. */
+async function toRegistryConfig({ builder, baseImage, findLogin }: BuildRequest): Promise<object> {
+  const registry = toRegistry(baseImage);
+  const login = builder === "classic" ? await findLogin(registry) : null;
+  return login === null ? {} : { [toServerAddress(registry)]: toAuth(login) };
+}
+
+interface BuildPost {
+  readonly file: Readable;
+  readonly options: object;
+  readonly registryconfig: object;
+  readonly abortSignal: AbortSignal;
+}
+
 /** Not the library's own method: it opens a session of its own; see {@link openBuildSession}. */
-function post(
-  docker: DockerEngine,
-  file: Readable,
-  options: object,
-  abortSignal: AbortSignal,
-): Promise<NodeJS.ReadableStream> {
-  const request = {
-    path: "/build?",
-    method: "POST",
-    file,
-    options,
-    abortSignal,
-    isStream: true,
-    statusCodes: { 200: true, 400: "bad parameter", 500: "server error" },
-  };
+function post(docker: DockerEngine, build: BuildPost): Promise<NodeJS.ReadableStream> {
+  const { abortSignal } = build;
+  const statusCodes = { 200: true, 400: "bad parameter", 500: "server error" };
+  const request = { ...build, path: "/build?", method: "POST", isStream: true, statusCodes };
   return new Promise((resolve, reject) => {
     docker.modem.dial(request, (error: Error | null, answer: unknown) => {
       if (error !== null) return reject(abortSignal.aborted ? abortSignal.reason : toBuildError(error));

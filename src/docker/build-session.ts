@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import type { handleUnaryCall, ServiceDefinition } from "@grpc/grpc-js";
 import type { DockerEngine } from "./engine.ts";
 import { readMessage, readText, writeBytes } from "./protobuf.ts";
+import type { FindLogin } from "./registry-login.ts";
 
 /** A connection on which BuildKit asks for what a build may see and its layers may not. */
 export interface BuildSession extends AsyncDisposable {
@@ -10,18 +11,25 @@ export interface BuildSession extends AsyncDisposable {
 }
 
 const SECRETS = "/moby.buildkit.secrets.v1.Secrets/GetSecret";
+const CREDENTIALS = "/moby.filesync.v1.Auth/Credentials";
 const HEALTH = "/grpc.health.v1.Health/Check";
 
 /** `HealthCheckResponse` with the status SERVING. */
 const SERVING = Buffer.from([8, 1]);
 
+export interface SessionOptions {
+  readonly secrets: ReadonlyMap<string, Buffer>;
+  /** Asked when a registry wants to know who pulls the base image. */
+  readonly findLogin: FindLogin;
+}
+
 /**
- * Opens a session that hands out secrets by their id. The library has one of its own, which knows no secrets,
+ * Opens a session that hands out secrets by their id, and logins of registries. The library has one of its own, which knows no secrets,
  * answers no health checks, and stays open when a build fails.
  */
 export async function openBuildSession(
   docker: DockerEngine,
-  secrets: ReadonlyMap<string, Buffer>,
+  { secrets, findLogin }: SessionOptions,
 ): Promise<BuildSession> {
   const { Server, ServerCredentials, status } = await import("@grpc/grpc-js");
   const id = randomUUID();
@@ -35,10 +43,20 @@ export async function openBuildSession(
     if (secret === undefined) callback({ code: status.NOT_FOUND, details: "there is no such secret" });
     else callback(null, writeBytes(1, secret));
   };
+  const getCredentials: handleUnaryCall<Buffer, Buffer> = ({ request }, callback) => {
+    findLogin(readText(readMessage(request), 1)).then(
+      (login) => {
+        const secret = login?.identityToken ?? login?.password ?? "";
+        const name = login?.username ?? "";
+        callback(null, Buffer.concat([writeBytes(1, Buffer.from(name)), writeBytes(2, Buffer.from(secret))]));
+      },
+      (error: Error) => callback({ code: status.INTERNAL, details: error.message }),
+    );
+  };
   const check: handleUnaryCall<Buffer, Buffer> = (_call, callback) => callback(null, SERVING);
   server.addService(
-    { ...unary("GetSecret", SECRETS), ...unary("Check", HEALTH) },
-    { GetSecret: getSecret, Check: check },
+    { ...unary("GetSecret", SECRETS), ...unary("Credentials", CREDENTIALS), ...unary("Check", HEALTH) },
+    { GetSecret: getSecret, Credentials: getCredentials, Check: check },
   );
   server.createConnectionInjector(ServerCredentials.createInsecure()).injectConnection(socket);
 
@@ -76,7 +94,7 @@ function dial(docker: DockerEngine, id: string): Promise<Duplex> {
       Upgrade: "h2c",
       "X-Docker-Expose-Session-Uuid": id,
       "X-Docker-Expose-Session-Name": "aegra",
-      "X-Docker-Expose-Session-Grpc-Method": [SECRETS, HEALTH],
+      "X-Docker-Expose-Session-Grpc-Method": [SECRETS, CREDENTIALS, HEALTH],
     },
     statusCodes: { 101: true, 200: true, 500: "server error" },
   };

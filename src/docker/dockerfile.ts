@@ -94,6 +94,8 @@ function toBase(plan: DockerfilePlan): string {
     `ARG BASE_IMAGE=${plan.baseImage}`,
     "",
     "FROM $BASE_IMAGE AS base",
+    // That of the base image may have no rights.
+    "USER root",
     `ENV CI=true NODE_ENV=production NPM_CONFIG_UPDATE_NOTIFIER=false PATH="${toPath(plan, "/out/app")}:$PATH"`,
     "WORKDIR /out/app",
   ].join("\n");

@@ -69,7 +69,8 @@ export async function findEndpoints({
 
 const named = (endpoint: DockerEndpoint): FoundEndpoints => ({ endpoints: [endpoint], missing: [] });
 
-const configDirectoryOf = ({ configDirectory, home }: DockerEnvironment): string =>
+/** Where the settings of Docker's command line are. */
+export const configDirectoryOf = ({ configDirectory, home }: DockerEnvironment): string =>
   configDirectory ?? path.join(home, ".docker");
 
 const toLocalEndpoint = (url: string, source: string, sshAgent: string | null) =>

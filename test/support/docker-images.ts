@@ -19,6 +19,8 @@ export interface DockerProject {
   write(file: string, content: string | object): Promise<void>;
   /** `aegra build` with JSON; the image is removed when the test ends. */
   build(...args: string[]): Promise<Outcome>;
+  /** The same with more variables. */
+  buildWith(env: Readonly<Record<string, string>>, ...args: string[]): Promise<Outcome>;
 }
 
 /** A project in a folder of its own, with the packed aegra beside its package.json. */
@@ -36,32 +38,31 @@ export async function dockerProject(
   for (const [file, content] of Object.entries(files)) await write(file, content);
   await mkdir(directory, { recursive: true });
   await cp(inject("packageTarball"), path.join(directory, "aegra.tgz"));
+  const buildWith: DockerProject["buildWith"] = async (more, ...args) => {
+    const docked = variables(/^(DOCKER_|NODE_EXTRA_CA_CERTS$)/);
+    const env = { AEGRA_BASE_IMAGE: BASE_IMAGE, AEGRA_PULL: PULL, ...docked, ...more };
+    const outcome = await runCli({ cwd: directory, env }, "build", "--json", ...args);
+    onTestFinished(async () => {
+      const { data } = JSON.parse(outcome.stdout.trim().split("\n").at(-1) ?? "{}") as {
+        data?: { imageId: string };
+      };
+      if (data !== undefined)
+        await docker
+          .getImage(data.imageId)
+          .remove({ force: true })
+          .catch(() => undefined);
+    });
+    return outcome;
+  };
+
   return {
     directory,
     write,
     read: (file) => readFile(path.join(root, file), "utf8"),
-    async build(...args) {
-      const env = {
-        AEGRA_BASE_IMAGE: BASE_IMAGE,
-        AEGRA_PULL: PULL,
-        ...variables(/^(DOCKER_|NODE_EXTRA_CA_CERTS$)/),
-      };
-      const outcome = await runCli({ cwd: directory, env }, "build", "--json", ...args);
-      onTestFinished(async () => {
-        const { data } = JSON.parse(outcome.stdout.trim().split("\n").at(-1) ?? "{}") as {
-          data?: { imageId: string };
-        };
-        if (data !== undefined)
-          await docker
-            .getImage(data.imageId)
-            .remove({ force: true })
-            .catch(() => undefined);
-      });
-      return outcome;
-    },
+    build: (...args) => buildWith({}, ...args),
+    buildWith,
   };
 }
-
 const variables = (pattern: RegExp): Record<string, string> =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => pattern.test(name))) as Record<
     string,
@@ -75,6 +76,7 @@ export function resultOf({ code, stdout, stderr }: Outcome) {
     data: {
       imageId: string;
       tags: string[];
+      digests: Record<string, string>;
       size: number;
       layers: number;
       builder: string;

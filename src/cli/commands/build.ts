@@ -5,6 +5,8 @@ import process from "node:process";
 import { Errors, Flags } from "@oclif/core";
 import { readDockerEnvironment } from "../../config/docker-environment.ts";
 import { openDocker } from "../../docker/engine.ts";
+import { configDirectoryOf } from "../../docker/find-endpoints.ts";
+import { readRegistryLogin } from "../../docker/registry-login.ts";
 import { BaseCommand, type ProjectRequest } from "../base-command.ts";
 import { type Progress, withBuildProgress } from "../build-progress.ts";
 import { CliError, EXIT } from "../errors.ts";
@@ -47,6 +49,10 @@ export default class Build extends BaseCommand {
       default: "missing" as const,
       env: "AEGRA_PULL",
     })(),
+    push: Flags.boolean({
+      summary: "Push the image to the registry in each --tag, as docker login has left it.",
+      env: "AEGRA_PUSH",
+    }),
     cache: Flags.boolean({
       summary: "Use what earlier builds have made.",
       allowNo: true,
@@ -110,6 +116,7 @@ export default class Build extends BaseCommand {
     const buildArgs = toPairs("build-arg", flags["build-arg"]);
     const labels = toPairs("label", flags.label);
     const tags = [flags.tag ?? []].flat();
+    if (flags.push && tags.length === 0) throw new Errors.CLIError("--push: name the registry with --tag.");
     const platform = onePlatform(flags.platform, tags);
     const { config, plan } = await planProjectImage(project, {
       aegraVersion: this.config.version,
@@ -124,7 +131,8 @@ export default class Build extends BaseCommand {
 
     const stop = listenForStop({ onInsist: (exitCode) => process.exit(exitCode) });
     try {
-      const connection = await openDocker({ environment: readDockerEnvironment(), context: flags.context });
+      const environment = readDockerEnvironment();
+      const connection = await openDocker({ environment, context: flags.context });
       const task = {
         ...{ config, plan, connection, tags, labels, buildArgs, platform },
         ownPackage: this.config.root,
@@ -133,6 +141,8 @@ export default class Build extends BaseCommand {
         useCache: flags.cache,
         network: flags.network ?? null,
         iidFile: flags.iidfile === undefined ? null : resolve(project.cwd, flags.iidfile),
+        push: flags.push,
+        findLogin: (registry: string) => readRegistryLogin(configDirectoryOf(environment), registry),
         signal: stop.signal,
         onWarning: (message: string) => this.warnUser(message),
       };

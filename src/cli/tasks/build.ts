@@ -4,6 +4,7 @@ import { openContext } from "../../docker/build-context.ts";
 import type { BuildEvent } from "../../docker/build-events.ts";
 import {
   type Builder,
+  type BuildRequest,
   buildImage,
   chooseBuilder,
   inspectImage,
@@ -14,6 +15,8 @@ import type { DockerConnection } from "../../docker/engine.ts";
 import { BuildError } from "../../docker/errors.ts";
 import type { ImagePlan } from "../../docker/image-plan.ts";
 import { removeReplacedImages } from "../../docker/images.ts";
+import { pushImage } from "../../docker/push-image.ts";
+import { type FindLogin, toRegistry } from "../../docker/registry-login.ts";
 import { packPackage } from "../../docker/runtime-package.ts";
 import { readSourceRevision, type SourceRevision } from "../../docker/source-revision.ts";
 
@@ -33,6 +36,8 @@ export interface BuildTask {
   readonly platform: string | null;
   readonly network: string | null;
   readonly iidFile: string | null;
+  readonly push: boolean;
+  readonly findLogin: FindLogin;
   readonly signal: AbortSignal;
   readonly onWarning: (message: string) => void;
 }
@@ -40,6 +45,8 @@ export interface BuildTask {
 export interface BuiltImage {
   readonly imageId: string;
   readonly tags: readonly string[];
+  /** By tag, what the registry calls it; empty when nothing was pushed. */
+  readonly digests: Readonly<Record<string, string | null>>;
   /** In bytes. */
   readonly size: number;
   readonly layers: number;
@@ -53,55 +60,35 @@ export interface BuiltImage {
   readonly durationMs: number;
 }
 
-/** Builds the image of a plan. @throws BuildError, ImageError */
+/** Builds the image of a plan, and pushes it if asked to. @throws BuildError, ImageError */
 export async function buildProjectImage(
   task: BuildTask,
   onEvent: (event: BuildEvent) => void,
 ): Promise<BuiltImage> {
   const startedAtMs = performance.now();
-  const { plan, connection, signal } = task;
+  const { plan, connection } = task;
   const { docker } = connection;
   const builder = task.builder === "auto" ? chooseBuilder(connection) : task.builder;
   checkBuilder(task, builder);
   if (task.pull === "never") await requireImage(docker, plan.dockerfile.baseImage);
 
-  const revision = await readSourceRevision(plan.tree.root);
-  for (const file of revision?.trackedSecrets ?? []) {
-    task.onWarning(
-      `${file} is in git, where everyone with the repository can read it: git rm --cached ${file}`,
-    );
-  }
   const name = toImageName(task.config.name);
+  const revision = await readSourceRevision(plan.tree.root);
+  warnAboutTrackedSecrets(task, revision);
   const tags = task.tags.length > 0 ? task.tags : defaultTags(name, revision);
   const added = await addedFiles(task, builder);
   const contextDigest = await (await openContext(plan.tree.root, plan.context, added)).digest();
-  const imageId = await buildImage(docker, {
-    root: plan.tree.root,
-    context: plan.context,
-    added,
-    builder,
-    tags,
-    labels: { ...toLabels(task, name, { revision, contextDigest }), ...task.labels },
-    buildArgs: task.buildArgs,
-    secrets: plan.secrets,
-    platform: task.platform,
-    useCache: task.useCache,
-    pull: task.pull === "always",
-    network: task.network,
-    signal,
-    onEvent: (event) => {
-      const warning = event.kind === "log" ? event.line.split(WARNING_PREFIX)[1] : undefined;
-      // The command line of the step has it too, with more after it.
-      if (warning !== undefined && !warning.includes('"')) task.onWarning(`${warning}.`);
-      onEvent(event);
-    },
-  });
+  const labels = { ...toLabels(task, name, { revision, contextDigest }), ...task.labels };
+  const request = toBuildRequest(task, { builder, tags, added, labels, onEvent });
+  const imageId = await buildImage(docker, request);
   await removeReplacedImages(docker, name);
   if (task.iidFile !== null) await writeFile(task.iidFile, imageId);
+  const digests = task.push ? await pushAll(task, tags, onEvent) : {};
   const image = await inspectImage(docker, imageId);
   return {
     imageId,
     tags,
+    digests,
     size: image?.Size ?? 0,
     layers: image?.RootFS.Layers?.length ?? 0,
     contextBytes: plan.context.bytes,
@@ -112,6 +99,49 @@ export async function buildProjectImage(
     lockfile: plan.dockerfile.manager.lockfile,
     durationMs: Math.round(performance.now() - startedAtMs),
   };
+}
+
+function toBuildRequest(
+  { plan, buildArgs, findLogin, platform, useCache, pull, network, signal, onWarning }: BuildTask,
+  made: Pick<BuildRequest, "builder" | "tags" | "added" | "labels" | "onEvent">,
+): BuildRequest {
+  return {
+    ...made,
+    root: plan.tree.root,
+    context: plan.context,
+    secrets: plan.secrets,
+    baseImage: plan.dockerfile.baseImage,
+    pull: pull === "always",
+    ...{ buildArgs, findLogin, platform, useCache, network, signal },
+    onEvent: (event) => {
+      const warning = event.kind === "log" ? event.line.split(WARNING_PREFIX)[1] : undefined;
+      if (warning !== undefined) onWarning(`${warning}.`);
+      made.onEvent(event);
+    },
+  };
+}
+
+function warnAboutTrackedSecrets({ onWarning }: BuildTask, revision: SourceRevision | null): void {
+  for (const file of revision?.trackedSecrets ?? []) {
+    onWarning(`${file} is in git, where everyone with the repository can read it: git rm --cached ${file}`);
+  }
+}
+
+async function pushAll(
+  { connection, findLogin, signal }: BuildTask,
+  tags: readonly string[],
+  onEvent: (event: BuildEvent) => void,
+): Promise<Record<string, string | null>> {
+  const digests: Record<string, string | null> = {};
+  for (const tag of tags) {
+    const startedAtMs = performance.now();
+    const step = `push ${tag}`;
+    onEvent({ kind: "started", step });
+    const login = await findLogin(toRegistry(tag));
+    digests[tag] = await pushImage(connection.docker, tag, { login, signal });
+    onEvent({ kind: "done", step, durationMs: Math.round(performance.now() - startedAtMs) });
+  }
+  return digests;
 }
 
 /** What the first builder would ignore without a word is refused. @throws BuildError */

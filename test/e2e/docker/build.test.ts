@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cp } from "node:fs/promises";
+import { cp, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { Client } from "@langchain/langgraph-sdk";
@@ -9,7 +9,8 @@ import { runCli } from "../../support/cli.ts";
 import { reachableDocker } from "../../support/docker.ts";
 import { dockerProject, resultOf, runImage } from "../../support/docker-images.ts";
 import { npm } from "../../support/npm.ts";
-import { REPOSITORY } from "../../support/scaffold.ts";
+import { privateRegistry } from "../../support/registry.ts";
+import { REPOSITORY, tempDirectory } from "../../support/scaffold.ts";
 
 const run = promisify(execFile);
 const connection = await reachableDocker();
@@ -237,6 +238,39 @@ describe.skipIf(connection === null)(
       }
       const history = JSON.stringify(await docker.docker.getImage(data.imageId).history());
       expect(history).not.toContain("s3cret-token");
+    });
+
+    test("pushes to a registry that wants a login, and starts from its images", async () => {
+      const registry = await privateRegistry({ username: "ada", password: "s3cret-login" });
+      const project = await dockerProject(docker.docker, files());
+      const config = await tempDirectory();
+      const env = { DOCKER_CONFIG: config };
+      const tag = `${registry.host}/small:1`;
+      const fast = ["--install-command", "true", "--tag", tag];
+
+      const refused = await project.buildWith(env, ...fast, "--push");
+      expect(refused.code).toBe(22);
+      expect(JSON.parse(refused.stdout).error).toMatchObject({
+        message: expect.stringContaining(`${tag} could not be pushed`),
+        hint: expect.stringContaining("docker login"),
+      });
+
+      const auths = { [registry.host]: { auth: registry.auth } };
+      await writeFile(path.join(config, "config.json"), JSON.stringify({ auths }));
+      const { data } = resultOf(await project.buildWith(env, ...fast, "--push"));
+      expect([...registry.manifests.keys()]).toContain(data.digests[tag]);
+      await docker.docker.getImage(tag).remove({ force: true });
+
+      for (const builder of ["buildkit", "classic"]) {
+        const from = ["--base-image", tag, "--pull", "always", "--builder", builder];
+        const based = await project.buildWith(env, "--install-command", "true", "--tag", "small:2", ...from);
+        expect(resultOf(based).data.layers).toBeGreaterThan(data.layers);
+        expect(based.stdout + based.stderr).not.toContain("s3cret-login");
+        await docker.docker
+          .getImage(tag)
+          .remove({ force: true })
+          .catch(() => undefined);
+      }
     });
 
     test("builds with the engine's first builder too, and refuses what it would ignore", async () => {

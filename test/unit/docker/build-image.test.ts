@@ -51,6 +51,8 @@ async function build(
     labels: { "dev.aegra.image": "x" },
     buildArgs: {},
     secrets: new Map(),
+    baseImage: "node:24-slim",
+    findLogin: async () => null,
     platform: null,
     useCache: true,
     pull: false,
