@@ -14,7 +14,7 @@ import { imageFlags, toPairs } from "../image-flags.ts";
 import { planProjectImage } from "../plan-project-image.ts";
 import { cancelled } from "../prompts.ts";
 import { listenForStop } from "../stop-requests.ts";
-import { type BuiltImage, buildProjectImage } from "../tasks/build.ts";
+import { type BuildTask, type BuiltImage, buildProjectImage } from "../tasks/build.ts";
 
 export default class Build extends BaseCommand {
   static override readonly summary = "Build an image that serves the project.";
@@ -52,6 +52,11 @@ export default class Build extends BaseCommand {
     push: Flags.boolean({
       summary: "Push the image to the registry in each --tag, as docker login has left it.",
       env: "AEGRA_PUSH",
+    }),
+    output: Flags.string({
+      summary: "Write the image to an archive too, as docker save does.",
+      helpValue: "tar:FILE",
+      env: "AEGRA_OUTPUT",
     }),
     cache: Flags.boolean({
       summary: "Use what earlier builds have made.",
@@ -129,39 +134,62 @@ export default class Build extends BaseCommand {
     });
     for (const warning of plan.warnings) this.warnUser(warning);
 
+    const settings = {
+      ...{ config, plan, tags, labels, buildArgs, platform },
+      ownPackage: this.config.root,
+      builder: flags.builder,
+      pull: flags.pull,
+      useCache: flags.cache,
+      network: flags.network ?? null,
+      iidFile: flags.iidfile === undefined ? null : resolve(project.cwd, flags.iidfile),
+      archive: toArchive(project, flags.output),
+      push: flags.push,
+    };
+    const progress = toProgress(flags.progress, flags.quiet || this.jsonEnabled());
+    const image = await this.#build(settings, { context: flags.context, progress });
+    this.status(
+      `Built ${image.tags.join(", ")} (${Math.round(image.size / 1e6)} MB). Run it on any Postgres:`,
+    );
+    this.status(`  docker run -e DATABASE_URL=… -p 2026:2026 ${image.tags[0] ?? image.imageId}`);
+    this.log(image.imageId);
+    return image;
+  }
+
+  async #build(
+    settings: Omit<BuildTask, "connection" | "findLogin" | "signal" | "onWarning">,
+    { context, progress }: { readonly context: string | undefined; readonly progress: Progress },
+  ): Promise<BuiltImage> {
     const stop = listenForStop({ onInsist: (exitCode) => process.exit(exitCode) });
     try {
       const environment = readDockerEnvironment();
-      const connection = await openDocker({ environment, context: flags.context });
       const task = {
-        ...{ config, plan, connection, tags, labels, buildArgs, platform },
-        ownPackage: this.config.root,
-        builder: flags.builder,
-        pull: flags.pull,
-        useCache: flags.cache,
-        network: flags.network ?? null,
-        iidFile: flags.iidfile === undefined ? null : resolve(project.cwd, flags.iidfile),
-        push: flags.push,
+        ...settings,
+        connection: await openDocker({ environment, context }),
         findLogin: (registry: string) => readRegistryLogin(configDirectoryOf(environment), registry),
         signal: stop.signal,
         onWarning: (message: string) => this.warnUser(message),
       };
-      const progress = toProgress(flags.progress, flags.quiet || this.jsonEnabled());
-      const image = await withBuildProgress(progress, `Build the image of ${config.name}`, (onEvent) =>
+      return await withBuildProgress(progress, `Build the image of ${task.config.name}`, (onEvent) =>
         buildProjectImage(task, onEvent),
       );
-      this.status(
-        `Built ${image.tags.join(", ")} (${Math.round(image.size / 1e6)} MB). Run it on any Postgres:`,
-      );
-      this.status(`  docker run -e DATABASE_URL=… -p 2026:2026 ${image.tags[0] ?? image.imageId}`);
-      this.log(image.imageId);
-      return image;
     } catch (error) {
       throw stop.signal.aborted ? cancelled(error) : error;
     } finally {
       stop.dispose();
     }
   }
+}
+
+/** @throws Errors.CLIError for what is no archive */
+function toArchive({ cwd }: ProjectRequest, output: string | undefined): string | null {
+  if (output === undefined) return null;
+  const file = /^tar:(.+)$/.exec(output)?.[1];
+  if (file === undefined) {
+    throw new Errors.CLIError("--output: expected tar:FILE.", {
+      suggestions: ["For the Dockerfile: aegra dockerfile --out FILE"],
+    });
+  }
+  return resolve(cwd, file);
 }
 
 const toProgress = (asked: "auto" | "plain" | "json", silent: boolean): Progress =>

@@ -18,6 +18,7 @@ import { removeReplacedImages } from "../../docker/images.ts";
 import { pushImage } from "../../docker/push-image.ts";
 import { type FindLogin, toRegistry } from "../../docker/registry-login.ts";
 import { packPackage } from "../../docker/runtime-package.ts";
+import { saveImage } from "../../docker/save-image.ts";
 import { readSourceRevision, type SourceRevision } from "../../docker/source-revision.ts";
 
 export interface BuildTask {
@@ -36,6 +37,8 @@ export interface BuildTask {
   readonly platform: string | null;
   readonly network: string | null;
   readonly iidFile: string | null;
+  /** The archive to write the image to; null for none. */
+  readonly archive: string | null;
   readonly push: boolean;
   readonly findLogin: FindLogin;
   readonly signal: AbortSignal;
@@ -47,6 +50,8 @@ export interface BuiltImage {
   readonly tags: readonly string[];
   /** By tag, what the registry calls it; empty when nothing was pushed. */
   readonly digests: Readonly<Record<string, string | null>>;
+  /** Absolute; null when none was written. */
+  readonly archive: string | null;
   /** In bytes. */
   readonly size: number;
   readonly layers: number;
@@ -83,12 +88,16 @@ export async function buildProjectImage(
   const imageId = await buildImage(docker, request);
   await removeReplacedImages(docker, name);
   if (task.iidFile !== null) await writeFile(task.iidFile, imageId);
+  // By its name, so that the archive has it too.
+  if (task.archive !== null)
+    await saveImage(docker, tags[0] ?? imageId, { file: task.archive, signal: task.signal });
   const digests = task.push ? await pushAll(task, tags, onEvent) : {};
   const image = await inspectImage(docker, imageId);
   return {
     imageId,
     tags,
     digests,
+    archive: task.archive,
     size: image?.Size ?? 0,
     layers: image?.RootFS.Layers?.length ?? 0,
     contextBytes: plan.context.bytes,

@@ -276,7 +276,20 @@ describe.skipIf(connection === null)(
     test("builds with the engine's first builder too, and refuses what it would ignore", async () => {
       const project = await dockerProject(docker.docker, files());
       const classic = ["--builder", "classic", "--install-command", "true"];
-      expect(resultOf(await project.build(...classic)).data.builder).toBe("classic");
+      const built = await project.build(
+        ...classic,
+        "--tag",
+        "small:3",
+        "--output",
+        "tar:image.tar",
+        "--iidfile",
+        "id",
+      );
+      const { data } = resultOf(built);
+      expect(data.builder).toBe("classic");
+      expect(await project.read("id")).toBe(data.imageId);
+      const { stdout } = await run("tar", ["-xOf", "image.tar", "manifest.json"], { cwd: project.directory });
+      expect(JSON.parse(stdout)).toMatchObject([{ RepoTags: ["small:3"] }]);
       const refused = await project.build(...classic, "--platform", "linux/s390x");
       expect(refused.code).toBe(22);
       expect(JSON.parse(refused.stdout).error.message).toContain("An image for linux/s390x needs BuildKit");
