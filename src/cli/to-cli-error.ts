@@ -1,7 +1,7 @@
 import { Errors } from "@oclif/core";
 import { ConfigError } from "../config/errors.ts";
 import { DatabaseError } from "../database/errors.ts";
-import { DockerError } from "../docker/errors.ts";
+import { BuildError, DockerError, ImageError, ImagePlanError } from "../docker/errors.ts";
 import { ScaffoldError } from "../scaffold/errors.ts";
 import { StartError } from "../server/errors.ts";
 import { CliError, EXIT } from "./errors.ts";
@@ -16,6 +16,9 @@ export function toCliError(error: unknown): CliError {
   if (error instanceof ConfigError) return known(error, "CONFIG_INVALID", EXIT.config);
   if (error instanceof ScaffoldError) return known(error, "INIT_FAILED", EXIT.config);
   if (error instanceof DatabaseError) return known(error, "DATABASE_UNAVAILABLE", EXIT.config);
+  if (error instanceof ImageError) return known(error, "IMAGE_UNAVAILABLE", EXIT.image);
+  if (error instanceof BuildError) return known(error, "BUILD_FAILED", EXIT.image);
+  if (error instanceof ImagePlanError) return known(error, "PROJECT_UNUSABLE", EXIT.config);
   if (error instanceof DockerError) return known(error, "DOCKER_UNAVAILABLE", EXIT.docker);
   if (error instanceof StartError) return known(error, error.code, START_EXITS[error.code]);
   if (error instanceof Errors.CLIError) return fromOclif(error);

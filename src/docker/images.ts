@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline";
 import type { DockerEngine } from "./engine.ts";
-import { DockerError, hasStatus } from "./errors.ts";
+import { hasStatus, ImageError } from "./errors.ts";
 
 /** One line of the engine's answer to a pull; see «Create an image» in the Docker Engine API. */
 interface PullEvent {
@@ -10,7 +10,7 @@ interface PullEvent {
   readonly error?: string;
 }
 
-/** Pulls `image` unless the engine has it already. @throws DockerError when it cannot be pulled */
+/** Pulls `image` unless the engine has it already. @throws ImageError when it cannot be pulled */
 export async function ensureImage(
   docker: DockerEngine,
   image: string,
@@ -28,7 +28,7 @@ export async function ensureImage(
   } catch (cause) {
     options.signal?.throwIfAborted();
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new DockerError(
+    throw new ImageError(
       `Docker could not pull ${image}: ${why}`,
       ["Check the name of the image and your network; docker login if its registry asks for it."],
       cause,
@@ -65,5 +65,22 @@ function toPullEvent(line: string): PullEvent {
   } catch {
     // Proxies add lines of their own; progress is all that is lost.
     return {};
+  }
+}
+
+/**
+ * Removes the images that a build has just replaced: those of this project that have lost their last tag.
+ * What a container still uses stays.
+ *
+ * @param name of the project's image, as in its label
+ */
+export async function removeReplacedImages(docker: DockerEngine, name: string): Promise<void> {
+  const filters = { dangling: ["true"], label: [`dev.aegra.image=${name}`] };
+  for (const { Id: id } of await docker.listImages({ filters })) {
+    try {
+      await docker.getImage(id).remove();
+    } catch (error) {
+      if (!hasStatus(error, 404) && !hasStatus(error, 409)) throw error;
+    }
   }
 }

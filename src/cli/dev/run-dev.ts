@@ -1,5 +1,6 @@
 import type { DevDatabase } from "../../database/dev-database.ts";
 import { openDevDatabase } from "../../database/open-dev-database.ts";
+import { connectDocker } from "../connect-docker.ts";
 import { type ServerProcess, startServerProcess } from "../server-process/start-server-process.ts";
 import { toCliError } from "../to-cli-error.ts";
 import { createJsonReporter, createTextReporter } from "./dev-reporter.ts";
@@ -50,6 +51,7 @@ async function openDatabase(
       projectRoot: config.root,
       databaseUrl,
       postgresImage,
+      connectDocker,
       signal: stop,
       onProgress: status,
       ...(port === 0 ? {} : { serverUrl: `http://${host}:${port}` }),

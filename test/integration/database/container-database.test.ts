@@ -3,11 +3,11 @@ import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { openContainerDatabase } from "../../../src/database/container/open-container-database.ts";
 import { listContainers } from "../../../src/docker/containers.ts";
-import { connectDocker } from "../../../src/docker/engine.ts";
 import { makeProject, query } from "../../support/dev-project.ts";
+import { reachableDocker } from "../../support/docker.ts";
 
 const image = process.env["AEGRA_POSTGRES_IMAGE"] ?? "pgvector/pgvector:pg17";
-const docker = await connectDocker();
+const docker = (await reachableDocker())?.docker ?? null;
 
 test("a database in a container keeps its data in a volume, also when its password is lost", async (context) => {
   if (docker === null) return context.skip("Docker does not answer on this machine");
@@ -39,7 +39,7 @@ test("an image that does not exist is reported by name", async (context) => {
   const projectRoot = await makeProject();
   const options = { docker, projectRoot, image: "localhost:1/no/such-image:1", onProgress: () => undefined };
   await expect(openContainerDatabase(options)).rejects.toMatchObject({
-    name: "DockerError",
+    name: "ImageError",
     message: expect.stringContaining("localhost:1/no/such-image:1"),
   });
 });

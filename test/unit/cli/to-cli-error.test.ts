@@ -4,7 +4,7 @@ import { CliError } from "../../../src/cli/errors.ts";
 import { toCliError } from "../../../src/cli/to-cli-error.ts";
 import { ConfigError } from "../../../src/config/errors.ts";
 import { DatabaseError } from "../../../src/database/errors.ts";
-import { DockerError } from "../../../src/docker/errors.ts";
+import { DockerError, ImageError } from "../../../src/docker/errors.ts";
 import { StartError } from "../../../src/server/errors.ts";
 
 const start = (code: StartError["code"]) => new StartError(code, "why", ["how"]);
@@ -13,6 +13,7 @@ test.each([
   [new ConfigError("why", ["how"]), "CONFIG_INVALID", 3],
   [new DatabaseError("why", ["how"]), "DATABASE_UNAVAILABLE", 3],
   [new DockerError("why", ["how"]), "DOCKER_UNAVAILABLE", 20],
+  [new ImageError("why", ["how"]), "IMAGE_UNAVAILABLE", 22],
   [start("PORT_IN_USE"), "PORT_IN_USE", 21],
   [start("GRAPH_FAILED"), "GRAPH_FAILED", 1],
   [start("AUTH_UNSUPPORTED"), "AUTH_UNSUPPORTED", 3],
