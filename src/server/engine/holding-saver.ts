@@ -42,7 +42,7 @@ interface Held {
 
 /**
  * Writes what a run writes within a moment together. A step of a graph is a checkpoint and the writes of its tasks, and
- * most steps take less time than it takes to write them. Whoever reads a thread here sees what is held as well.
+ * most steps take less time than it takes to write them. Before a thread is read here, what is held of it is written.
  *
  * @see docs/decisions/0018-checkpoints-of-a-moment-are-written-together.md
  */
@@ -126,10 +126,10 @@ export class HoldingSaver extends TrackedSaver {
     const held = this.#held.get(thread_id);
     if (held === undefined) return super.getTuple(config);
     const isLatest = checkpoint_ns === "" && checkpoint_id === undefined;
-    if (isLatest && held.latest !== null) return toTuple(held.latest, held.writes);
-    if (isLatest && held.isOwn) return undefined;
-    await this.writeHeld(thread_id);
-    return super.getTuple(config);
+    // Nobody is told of what may not be there after all: another worker may take the run over.
+    if (!isLatest || !held.isOwn) await this.writeHeld(thread_id);
+    if (!isLatest || (held.latest === null && !held.isOwn)) return super.getTuple(config);
+    return held.latest === null ? undefined : toTuple(held.latest, held.writes);
   }
 
   override async *list(
