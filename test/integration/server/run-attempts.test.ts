@@ -22,6 +22,7 @@ test("after its process was killed, a run says everywhere that it is in its seco
   const { run_id } = await dying.client.runs.create(thread_id, "slow", {
     input: { gate: gate.name },
     streamMode: ["updates", "checkpoints"],
+    streamResumable: true,
     durability: "sync",
   });
   const steps = async () =>
