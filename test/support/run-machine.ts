@@ -52,8 +52,7 @@ const IDLE_ENGINE = {
   },
   writeHeldState: async () => undefined,
   discardHeldState: async () => undefined,
-  dropHeldState: () => undefined,
-  isStateUnwritten: () => true,
+  dropHeldState: () => true,
 } as unknown as Engine;
 
 /** Something that happens to runs. Numbers choose among what is there at that moment. */

@@ -38,8 +38,6 @@ export function createEngine(
     readThreadHistory: withGraphs(readThreadHistory),
     updateThreadState: withGraphs(updateThreadState),
     applySupersteps: withGraphs(applySupersteps),
-    /** Whether there is nothing to delete of a run that was made a thread of its own: it was quick. */
-    isStateUnwritten: (threadId: string): boolean => checkpointer.isUnwritten(threadId),
     /** Writes what a run has done and is not in the database yet. Can be repeated when it fails. */
     writeHeldState: (threadId: string): Promise<void> => checkpointer.writeHeld(threadId),
     /** Forgets what a run has done and is not in the database yet. Resolves when nothing is on its way there. */
@@ -47,8 +45,11 @@ export function createEngine(
       checkpointer.drop(writer);
       await checkpointer.written(writer.thread_id);
     },
-    /** Forgets what is held of a run that is over here. */
-    dropHeldState: (writer: Writer): void => checkpointer.drop(writer),
+    /**
+     * Forgets what a run has done and is not in the database yet.
+     * @returns whether that is all of what it did, on a thread that was made for it
+     */
+    dropHeldState: (writer: Writer): boolean => checkpointer.drop(writer),
     /** Deletes all state of a thread at once, whatever transaction the caller is in. */
     deleteThreadState: (threadId: string): Promise<void> => checkpointer.deleteThread(threadId),
     drawGraph: withGraphs(drawGraph),

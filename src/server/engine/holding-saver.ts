@@ -68,12 +68,6 @@ export class HoldingSaver extends TrackedSaver {
     });
   }
 
-  /** Whether nothing of a thread that is a run's own has been written so far. */
-  isUnwritten(threadId: string): boolean {
-    const held = this.#held.get(threadId);
-    return held?.isOwn === true && !held.hasWritten;
-  }
-
   /** Writes what is held. Can be repeated when it fails. */
   async writeHeld(threadId: unknown): Promise<void> {
     const held = this.#held.get(threadId);
@@ -86,12 +80,16 @@ export class HoldingSaver extends TrackedSaver {
     }
   }
 
-  /** Holds nothing more, and forgets what is held. */
-  drop({ thread_id, run_id, attempt }: Writer): void {
+  /**
+   * Holds nothing more, and forgets what is held.
+   * @returns whether the thread is the run's own, and nothing has been written to it, nor is about to be
+   */
+  drop({ thread_id, run_id, attempt }: Writer): boolean {
     const held = this.#held.get(thread_id);
-    if (held?.by.run_id !== run_id || held.by.attempt !== attempt) return;
+    if (held?.by.run_id !== run_id || held.by.attempt !== attempt) return false;
     if (held.timer !== null) clearTimeout(held.timer);
     this.#held.delete(thread_id);
+    return held.isOwn && !held.hasWritten;
   }
 
   override async put(...args: Parameters<TrackedSaver["put"]>): ReturnType<TrackedSaver["put"]> {
@@ -167,9 +165,10 @@ export class HoldingSaver extends TrackedSaver {
   }
 
   async #writeTogether(held: Held): Promise<void> {
+    // Before anything that takes time: whoever deletes the thread meanwhile has to know.
+    held.hasWritten = true;
     const batch = [...held.rows];
     const rows = await Promise.all(batch.map((toRows) => toRows()));
-    held.hasWritten = true;
     await this.write(held.config, rows);
     held.rows.splice(0, batch.length);
   }

@@ -242,7 +242,8 @@ const writeResult = ({ db, engine }: Deps, run: ClaimedRun, result: FinalResult)
     values: state?.values ?? null,
     interrupts: state === null ? {} : interruptsByTask(state),
     error: error === null ? null : { ...error },
-    has_checkpoints: !engine.isStateUnwritten(run.thread_id),
+    // What comes after this, from a node that goes on, is refused.
+    has_checkpoints: !engine.dropHeldState(run),
   });
 };
 
