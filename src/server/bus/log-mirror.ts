@@ -24,6 +24,8 @@ export interface Written {
 export interface LogMirror extends Disposable {
   /** Brings the events of a run from here on, until it is disposed. Without it, only the end is brought. */
   followRun(runId: string, after: number): Disposable;
+  /** The highest number that a reader of a run has begun after; 0 without any. */
+  lastWanted(runId: string): number;
   /**
    * Asks for a run that is watched here, and looks for news of it soon, unless it is so new that there can be none.
    */
@@ -63,6 +65,9 @@ export function createLogMirror(log: EventLog, memory: MemoryBus, options: LogMi
     const places = [...(followed.get(runId)?.places ?? [])];
     return places.length === 0 ? 0 : Math.min(...places.map(({ after }) => after));
   };
+
+  const lastWanted = (runId: string): number =>
+    Math.max(0, ...[...(followed.get(runId)?.places ?? [])].map(({ after }) => after));
 
   /** Begins each stream where its first reader is; but not after its end, wherever a client says it is. */
   const placeNew = async (runIds: readonly string[]) => {
@@ -187,6 +192,8 @@ export function createLogMirror(log: EventLog, memory: MemoryBus, options: LogMi
         },
       };
     },
+
+    lastWanted,
 
     lookAt(runId, isNew) {
       if (!memory.isWatched(runId)) return;

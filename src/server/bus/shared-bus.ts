@@ -154,7 +154,7 @@ export function createSharedBus(log: EventLog, options: SharedBusOptions): Share
           yield batch;
         }
         isOldest = false;
-        seq = upTo;
+        seq = Math.max(seq, upTo);
       }
     } finally {
       reading.leave();
@@ -204,7 +204,10 @@ export function createSharedBus(log: EventLog, options: SharedBusOptions): Share
     const isKnown = memory.lastSeq(runId) > 0;
     const logged = isKnown ? null : await log.readLastSeqs([runId]).catch(onError);
     if (!memory.isWatched(runId)) return;
-    if (memory.lastSeq(runId) === 0) memory.place(runId, logged?.get(runId) ?? 0);
+    // What a reader has had elsewhere may be nowhere any more; the end comes after it all the same. The first event is
+    // known to everybody.
+    const lastTold = Math.max(logged?.get(runId) ?? 0, mirror.lastWanted(runId));
+    if (memory.lastSeq(runId) < lastTold && !isFirstSeq(lastTold)) memory.place(runId, lastTold);
     memory.settle(runId, found);
   };
 

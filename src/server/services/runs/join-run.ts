@@ -181,7 +181,8 @@ async function readFinishedResult(
 }
 
 async function* onlyEnd(runId: string, after: number, result: RunResult) {
-  yield [{ seq: after + 1, ...toEndEvent(runId, result) }];
+  const told = after === 0 ? [{ seq: FIRST_SEQ, ...toBeginning(runId, 1) }] : [];
+  yield [...told, { seq: after + 1 + told.length, ...toEndEvent(runId, result) }];
 }
 
 /** Events of the run itself, such as its end, always pass. */
