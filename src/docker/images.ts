@@ -10,18 +10,24 @@ interface PullEvent {
   readonly error?: string;
 }
 
+interface PullOptions {
+  readonly onProgress: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
 /** Pulls `image` unless the engine has it already. @throws ImageError when it cannot be pulled */
-export async function ensureImage(
-  docker: DockerEngine,
-  image: string,
-  options: { readonly onProgress: (line: string) => void; readonly signal?: AbortSignal },
-): Promise<void> {
+export async function ensureImage(docker: DockerEngine, image: string, options: PullOptions): Promise<void> {
   try {
     await docker.getImage(image).inspect();
     return;
   } catch (error) {
     if (!hasStatus(error, 404)) throw error;
   }
+  await pullImage(docker, image, options);
+}
+
+/** Pulls `image`, newer or not. @throws ImageError when it cannot be pulled */
+export async function pullImage(docker: DockerEngine, image: string, options: PullOptions): Promise<void> {
   options.onProgress(`pulling ${image}`);
   try {
     await pull(docker, image, options);
@@ -36,11 +42,7 @@ export async function ensureImage(
   }
 }
 
-async function pull(
-  docker: DockerEngine,
-  image: string,
-  { onProgress, signal }: { readonly onProgress: (line: string) => void; readonly signal?: AbortSignal },
-): Promise<void> {
+async function pull(docker: DockerEngine, image: string, { onProgress, signal }: PullOptions): Promise<void> {
   const stream = await docker.pull(image, signal === undefined ? {} : { abortSignal: signal });
   const layers = new Map<string, boolean>();
   let shown = "";
