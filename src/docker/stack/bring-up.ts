@@ -11,6 +11,8 @@ export interface BringUpOptions {
   /** Those that are there already. */
   readonly present: readonly StackContainer[];
   readonly recreates: boolean;
+  /** Whether a service is waited for. */
+  readonly waits: (service: string) => boolean;
   readonly diagnosis: DiagnoseOptions;
   readonly waiting: Waiting;
 }
@@ -52,6 +54,7 @@ export function toStarters(
       try {
         const { id, action } = await startPlanned(options.docker, planned, options);
         const { name, service } = planned;
+        if (!options.waits(service)) return action;
         await waitFor(options, { id, name, service, url: toUrl(planned) }, others.signal);
         return action;
       } catch (error) {
