@@ -106,7 +106,7 @@ interface Rule {
 const RULES: readonly Rule[] = [
   {
     code: "DB_AUTH",
-    pattern: /password authentication failed for user "([^"]+)"/,
+    pattern: /(?:password authentication failed for|refused the password of) user "([^"]+)"/,
     hint: ([, user]) =>
       `Postgres refuses the password of ${user}: its data were made with another one. Put the old POSTGRES_PASSWORD ` +
       `back, set the new one (aegra psql, then \\password ${user}), or begin anew without the data: aegra down --volumes`,
