@@ -34,7 +34,7 @@ export async function refusePort(docker: DockerEngine, port: number, cause?: unk
     code: "PORT_IN_USE",
     suggestions: [
       ...(owner?.stop == null ? [] : [`Stop it: ${owner.stop}`]),
-      "Choose another port: --port 2027, or --port auto for any free one.",
+      "Choose another one with --port, or --port auto for any free one.",
     ],
     cause,
   });

@@ -237,6 +237,8 @@ function toMigrate(request: StackRequest): Docker.ContainerCreateOptions {
   const body = toApp(request, "all");
   return {
     ...body,
+    // Nothing of what servers alone read: they may change without another upgrade.
+    Env: toEnv({ ...request.environment, DATABASE_URL: toDatabaseUrl(request) }),
     Cmd: ["aegra", "db", "upgrade"],
     Healthcheck: { Test: ["NONE"] },
     HostConfig: { ...body.HostConfig, RestartPolicy: { Name: "no" } },
@@ -258,7 +260,7 @@ function toApp(request: StackRequest, role: "all" | "api" | "worker"): Docker.Co
   return {
     Env: toEnv({
       ...environment,
-      DATABASE_URL: "url" in postgres ? postgres.url : toInnerUrl(postgres.password),
+      DATABASE_URL: toDatabaseUrl(request),
       ...(redis === null ? {} : { REDIS_URL: "url" in redis ? redis.url : "redis://redis:6379" }),
       PORT: String(APP_PORT),
       AEGRA_ROLE: role,
@@ -278,8 +280,10 @@ function toApp(request: StackRequest, role: "all" | "api" | "worker"): Docker.Co
   };
 }
 
-const toInnerUrl = (password: string): string =>
-  `postgres://${DATABASE_NAME}:${encodeURIComponent(password)}@postgres:5432/${DATABASE_NAME}`;
+const toDatabaseUrl = ({ postgres }: StackRequest): string =>
+  "url" in postgres
+    ? postgres.url
+    : `postgres://${DATABASE_NAME}:${encodeURIComponent(postgres.password)}@postgres:5432/${DATABASE_NAME}`;
 
 const toEnv = (variables: Readonly<Record<string, string>>): string[] =>
   Object.entries(variables)
