@@ -132,7 +132,8 @@ const RULES: readonly Rule[] = [
   },
   {
     code: "MODULE",
-    pattern: /Cannot find (?:module|package) '([^']+)'|ERR_MODULE_NOT_FOUND/,
+    pattern:
+      /(?:ERR_MODULE_NOT_FOUND[^\n]{0,9})?Cannot find (?:module|package) '([^']+)'|ERR_MODULE_NOT_FOUND/,
     hint: ([, name]) =>
       `${name ? `${name} is` : "A module is"} not in the image: is it in "dependencies" of package.json, not in ` +
       `"devDependencies", and not left out by .dockerignore?`,

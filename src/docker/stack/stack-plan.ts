@@ -234,7 +234,7 @@ function toRedis({ restart }: StackRequest): Docker.ContainerCreateOptions {
 }
 
 function toMigrate(request: StackRequest): Docker.ContainerCreateOptions {
-  const body = toApp(request, "all");
+  const body = toApp({ ...request, redis: null }, "all");
   return {
     ...body,
     // Nothing of what servers alone read: they may change without another upgrade.
