@@ -1,5 +1,6 @@
 import { Flags } from "@oclif/core";
 import { type Removed, removeStack } from "../../docker/stack/remove-stack.ts";
+import { listVolumes } from "../../docker/stack/start-stack.ts";
 import { BaseCommand } from "../base-command.ts";
 import { askYesNo, cancelled, inputNeeded, isInteractive } from "../prompts.ts";
 import { openStack } from "../stack/open-stack.ts";
@@ -55,7 +56,8 @@ export default class Down extends BaseCommand {
   override async run(): Promise<RemovedStack> {
     const { flags } = await this.parse(Down);
     const { connection, name } = await openStack(this.project(flags), flags);
-    if (flags.volumes && !flags.yes) await this.#confirm(name, flags.input);
+    const hasData = (await listVolumes(connection.docker, name)).length > 0;
+    if (flags.volumes && hasData && !flags.yes) await this.#confirm(name, flags.input);
     const result = await removeStack(connection.docker, name, {
       removesVolumes: flags.volumes,
       removesImages: flags.volumes || flags.rmi,

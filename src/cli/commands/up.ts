@@ -4,8 +4,9 @@ import { readDockerEnvironment } from "../../config/docker-environment.ts";
 import { loadConfig } from "../../config/load.ts";
 import { openDocker } from "../../docker/engine.ts";
 import { BaseCommand } from "../base-command.ts";
+import { CliError, EXIT } from "../errors.ts";
 import { imageFlags, toPairs } from "../image-flags.ts";
-import { cancelled, isInteractive } from "../prompts.ts";
+import { isInteractive } from "../prompts.ts";
 import { nameStack } from "../stack/open-stack.ts";
 import { type Report, toPerform } from "../stack/perform.ts";
 import { provideStackImage } from "../stack/provide-stack-image.ts";
@@ -84,7 +85,7 @@ export default class Up extends BaseCommand {
       this.#tell(stack);
       return stack;
     } catch (error) {
-      throw stop.signal.aborted ? cancelled(error) : error;
+      throw stop.signal.aborted ? stopped(error) : error;
     } finally {
       stop.dispose();
     }
@@ -116,3 +117,11 @@ export default class Up extends BaseCommand {
     this.log(urls.api);
   }
 }
+
+const stopped = (cause: unknown): CliError =>
+  new CliError("Cancelled. What was started goes on.", {
+    code: "CANCELLED",
+    exitCode: EXIT.interrupted,
+    suggestions: ["Remove it: aegra down"],
+    cause,
+  });
