@@ -39,6 +39,8 @@ interface Answer {
 
 export interface StackProject {
   readonly directory: string;
+  /** The variables that every command here gets. */
+  readonly env: Readonly<Record<string, string>>;
   write(file: string, content: string): Promise<void>;
   /** A command with --json. */
   run(...args: string[]): Promise<Answer>;
@@ -70,7 +72,13 @@ export async function stackProject(
     return { code, data, error, text: `${stdout}\n${stderr}` };
   };
   onTestFinished(async () => void (await runWith({}, "down", "--volumes", "--yes", "--timeout", "1")));
-  return { directory: root, write, runWith, run: (...args) => runWith({}, ...args) };
+  return {
+    directory: root,
+    env: { ...IMAGES, ...dockerVariables() },
+    write,
+    runWith,
+    run: (...args) => runWith({}, ...args),
+  };
 }
 
 const dockerVariables = (): Record<string, string> =>

@@ -102,6 +102,9 @@ interface Rule {
   readonly hint: (match: RegExpExecArray) => string;
 }
 
+const MODULE_ADVICE =
+  'is it in "dependencies" of package.json, not in "devDependencies", and not left out by .dockerignore?';
+
 /** The first that matches counts: causes before what follows from them. */
 const RULES: readonly Rule[] = [
   {
@@ -132,11 +135,13 @@ const RULES: readonly Rule[] = [
   },
   {
     code: "MODULE",
-    pattern:
-      /(?:ERR_MODULE_NOT_FOUND[^\n]{0,9})?Cannot find (?:module|package) '([^']+)'|ERR_MODULE_NOT_FOUND/,
-    hint: ([, name]) =>
-      `${name ? `${name} is` : "A module is"} not in the image: is it in "dependencies" of package.json, not in ` +
-      `"devDependencies", and not left out by .dockerignore?`,
+    pattern: /Cannot find (?:module|package) '([^']+)'/,
+    hint: ([, name]) => `${name} is not in the image: ${MODULE_ADVICE}`,
+  },
+  {
+    code: "MODULE",
+    pattern: /ERR_MODULE_NOT_FOUND/,
+    hint: () => `A module is not in the image: ${MODULE_ADVICE}`,
   },
   {
     code: "MISSING_ENV",
@@ -177,7 +182,9 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-function explainText(text: string): { readonly code: string; readonly hint: string } | null {
+function explainText(written: string): { readonly code: string; readonly hint: string } | null {
+  // The server writes JSON.
+  const text = written.replaceAll('\\"', '"');
   for (const { code, pattern, hint } of RULES) {
     const match = pattern.exec(text);
     if (match !== null) return { code, hint: hint(match) };

@@ -1,6 +1,7 @@
 import { createContainer, removeContainer, startContainer } from "../containers.ts";
 import type { DockerEngine } from "../engine.ts";
 import { hasStatus, toReason } from "../errors.ts";
+import { diagnose } from "./diagnose.ts";
 import { StackError } from "./errors.ts";
 import { ofProject } from "./labels.ts";
 import { listStack, type StackContainer } from "./list-stack.ts";
@@ -103,11 +104,7 @@ export async function startPlanned(
 const isDone = ({ service, state, exitCode }: StackContainer): boolean =>
   service === "migrate" ? state === "exited" && exitCode === 0 : state === "running";
 
-async function start(
-  docker: DockerEngine,
-  { name, service, ports }: PlannedContainer,
-  id: string,
-): Promise<void> {
+async function start(docker: DockerEngine, { name, ports }: PlannedContainer, id: string): Promise<void> {
   try {
     await startContainer(docker, id);
   } catch (error) {
@@ -118,19 +115,11 @@ async function start(
       const said = /:(\d{1,5})(?=\D*$)/.exec(toReason(error).replace(/: bind: .*| failed: .*/, ""));
       await refusePort(docker, Number(said?.[1] ?? ports[0]), error);
     }
-    throw new StackError(`The container ${name} could not be started: ${toReason(error)}`, {
+    const found = await diagnose(docker, id, { lines: 0, secrets: [] });
+    throw new StackError(`The container ${name} ${found.cause}.`, {
       code: "CONTAINER_FAILED",
-      containers: [
-        {
-          container: name,
-          service,
-          code: "START_FAILED",
-          cause: `could not be started: ${toReason(error)}`,
-          exitCode: null,
-          log: [],
-          hint: null,
-        },
-      ],
+      containers: [found],
+      suggestions: found.hint === null ? [] : [found.hint],
       cause: error,
     });
   }

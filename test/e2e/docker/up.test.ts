@@ -167,7 +167,7 @@ describe.skipIf(connection === null)(
       },
       {
         what: "a signal",
-        serve: "kill -SEGV $$",
+        serve: "sh -c 'kill -SEGV $$'; exit $?",
         args: ["--restart", "no"],
         found: { code: "EXITED", cause: "was ended by SIGSEGV (code 139)" },
         exit: 23,
@@ -228,6 +228,20 @@ describe.skipIf(connection === null)(
       // It is kept, to be looked at.
       const name = error.details.containers[0]?.["container"] as string;
       expect((await docker.getContainer(name).inspect()).Name).toBe(`/${name}`);
+    });
+
+    test("is stopped by Ctrl-C, and leaves what it has started", async () => {
+      const project = await fakeProject();
+      const image = await fakeImage(docker, { serve: "sleep 60" });
+      const { startCli } = await import("../../support/cli.ts");
+      const cli = startCli({ cwd: project.directory, env: project.env }, "up", "--image", image);
+      await cli.text("migrate-1  created");
+      cli.process.kill("SIGINT");
+      const { code, stderr } = await cli.ended;
+      expect(code).toBe(130);
+      expect(stderr).toContain("What was started goes on.");
+      const { data } = await project.run("ps");
+      expect(data.services.map(({ service }) => service)).toContain("postgres");
     });
 
     test("says that the data are those of another version of Postgres", async () => {

@@ -30,7 +30,7 @@ test("the last lines are shown, without passwords", () => {
 });
 
 test("the cause is looked for above the lines that are shown", () => {
-  const text = `Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'left-pad' imported from /app/agent.ts\n${"    at x\n".repeat(40)}`;
+  const text = `  throw new ERR_MODULE_NOT_FOUND(packageName)\nError [ERR_MODULE_NOT_FOUND]: Cannot find package 'left-pad' imported from /app/agent.ts\n${"    at x\n".repeat(40)}`;
   expect(explain({}, text)).toMatchObject({
     code: "MODULE",
     hint: expect.stringContaining("left-pad is not in the image"),
@@ -70,6 +70,7 @@ test.each([
 });
 
 test.each([
+  ['{"msg":"Postgres refused the password of user \\"aegra\\""}', "DB_AUTH", "\\password aegra"],
   ['FATAL:  password authentication failed for user "aegra"', "DB_AUTH", "aegra psql, then \\password aegra"],
   [
     "FATAL:  database files are incompatible with server\nDETAIL:  The data directory was initialized by PostgreSQL version 16, which is not compatible",
