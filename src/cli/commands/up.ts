@@ -3,6 +3,8 @@ import { Errors } from "@oclif/core";
 import { readDockerEnvironment } from "../../config/docker-environment.ts";
 import { loadConfig } from "../../config/load.ts";
 import { openDocker } from "../../docker/engine.ts";
+import { configDirectoryOf } from "../../docker/find-endpoints.ts";
+import { readRegistryLogin } from "../../docker/registry-login.ts";
 import { BaseCommand } from "../base-command.ts";
 import { CliError, EXIT } from "../errors.ts";
 import { imageFlags, toPairs } from "../image-flags.ts";
@@ -46,10 +48,12 @@ export default class Up extends BaseCommand {
     const buildArgs = toPairs("build-arg", flags["build-arg"]);
     const stop = listenForStop({ onInsist: (exitCode) => process.exit(exitCode) });
     try {
-      const connection = await openDocker({ environment: readDockerEnvironment(), context: flags.context });
+      const environment = readDockerEnvironment();
+      const connection = await openDocker({ environment, context: flags.context });
+      const findLogin = (registry: string) => readRegistryLogin(configDirectoryOf(environment), registry);
       const name = flags.project ?? (await nameStack(connection, config));
       const image = {
-        ...{ project, config, connection, buildArgs, name, pull: flags.pull, stop: stop.signal },
+        ...{ project, config, connection, findLogin, buildArgs, name, pull: flags.pull, stop: stop.signal },
         image: flags.image ?? null,
         build: flags.build ?? "if changed",
         baseImage: flags["base-image"],
@@ -60,7 +64,7 @@ export default class Up extends BaseCommand {
         onWarning: (message: string) => this.warnUser(message),
       } as const;
       const stack = await bringUp({
-        ...{ config, connection, ...scale, project: name, envFiles: project.envFiles },
+        ...{ config, connection, findLogin, ...scale, project: name, envFiles: project.envFiles },
         provideImage: (report: Report) => provideStackImage(image, report),
         pull: flags.pull,
         port: flags.port,

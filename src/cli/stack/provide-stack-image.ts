@@ -3,6 +3,7 @@ import type { BuildEvent } from "../../docker/build-events.ts";
 import { chooseBuilder, inspectImage } from "../../docker/build-image.ts";
 import type { DockerConnection } from "../../docker/engine.ts";
 import { ImageError } from "../../docker/errors.ts";
+import type { FindLogin } from "../../docker/registry-login.ts";
 import { toStackImage } from "../../docker/stack/remove-stack.ts";
 import type { ProjectRequest } from "../base-command.ts";
 import { planProjectImage } from "../plan-project-image.ts";
@@ -14,6 +15,7 @@ export interface StackImageRequest {
   readonly project: ProjectRequest;
   readonly config: Config;
   readonly connection: DockerConnection;
+  readonly findLogin: FindLogin;
   /** Name of the stack. */
   readonly name: string;
   /** Null: one that is built from the project. */
@@ -64,7 +66,16 @@ export async function provideStackImage(request: StackImageRequest, report: Repo
         buildArgs: request.buildArgs,
       },
       ...{ ownPackage: request.ownPackage, builder: "auto", pull: request.pull, useCache: true },
-      ...{ platform: null, network: null, iidFile: null, signal: request.stop, onWarning: request.onWarning },
+      ...{
+        platform: null,
+        network: null,
+        iidFile: null,
+        archive: null,
+        push: false,
+        findLogin: request.findLogin,
+        signal: request.stop,
+        onWarning: request.onWarning,
+      },
     },
     (event) => tell(event, report),
   );

@@ -5,6 +5,7 @@ import { ensureProjectDirectory } from "../../database/project-directory.ts";
 import { inspectImage, requireImage } from "../../docker/build-image.ts";
 import type { DockerConnection } from "../../docker/engine.ts";
 import { ensureImage, pullImage } from "../../docker/images.ts";
+import type { FindLogin } from "../../docker/registry-login.ts";
 import { joinErrors, toStarters, type Waiting } from "../../docker/stack/bring-up.ts";
 import { listStack, type StackContainer } from "../../docker/stack/list-stack.ts";
 import {
@@ -26,6 +27,7 @@ export interface UpTask
   readonly config: Config;
   readonly envFiles: readonly string[];
   readonly connection: DockerConnection;
+  readonly findLogin: FindLogin;
   /** Makes sure that the project's image is there. @returns its name */
   readonly provideImage: (report: Report) => Promise<string>;
   readonly pull: "missing" | "always" | "never";
@@ -171,13 +173,18 @@ async function provideImages(task: UpTask): Promise<Images> {
 
 /** Pulls an image when it has to be. @throws ImageError */
 export async function provideImage(
-  { connection: { docker }, pull, stop }: Pick<UpTask, "connection" | "pull" | "stop">,
+  {
+    connection: { docker },
+    findLogin,
+    pull,
+    stop,
+  }: Pick<UpTask, "connection" | "findLogin" | "pull" | "stop">,
   name: string,
   report: Report,
 ): Promise<void> {
   if (pull === "never") return requireImage(docker, name);
   const provide = pull === "always" ? pullImage : ensureImage;
-  await provide(docker, name, { signal: stop, onProgress: (line) => report(line, "passing") });
+  await provide(docker, name, { findLogin, signal: stop, onProgress: (line) => report(line, "passing") });
 }
 
 /** @returns what was done with each container */
