@@ -1,8 +1,9 @@
 import process from "node:process";
 import { Errors } from "@oclif/core";
+import type { Config } from "../../config/config.ts";
 import { readDockerEnvironment } from "../../config/docker-environment.ts";
 import { loadConfig } from "../../config/load.ts";
-import { openDocker } from "../../docker/engine.ts";
+import { type DockerConnection, openDocker } from "../../docker/engine.ts";
 import { configDirectoryOf } from "../../docker/find-endpoints.ts";
 import { readRegistryLogin } from "../../docker/registry-login.ts";
 import { BaseCommand } from "../base-command.ts";
@@ -51,7 +52,7 @@ export default class Up extends BaseCommand {
       const environment = readDockerEnvironment();
       const connection = await openDocker({ environment, context: flags.context });
       const findLogin = (registry: string) => readRegistryLogin(configDirectoryOf(environment), registry);
-      const name = flags.project ?? (await nameStack(connection, config));
+      const name = flags.project ?? (await this.#nameStack(connection, config));
       const image = {
         ...{ project, config, connection, findLogin, buildArgs, name, pull: flags.pull, stop: stop.signal },
         image: flags.image ?? null,
@@ -93,6 +94,16 @@ export default class Up extends BaseCommand {
     } finally {
       stop.dispose();
     }
+  }
+
+  async #nameStack(connection: DockerConnection, config: Config): Promise<string> {
+    const { name, other } = await nameStack(connection, config);
+    if (other !== null) {
+      this.warnUser(
+        `There is a stack of this name already, of ${other}: this one is ${name}, with data of its own.`,
+      );
+    }
+    return name;
   }
 
   #toRedis(flags: {

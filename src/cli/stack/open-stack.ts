@@ -20,12 +20,15 @@ export async function openStack(
   project: ProjectRequest,
   flags: { readonly project: string | undefined; readonly context: string | undefined },
 ): Promise<StackOfProject> {
-  const config = flags.project === undefined ? await loadConfig(project) : null;
+  const given = flags.project ?? (await loadConfig(project));
   const connection = await openDocker({ environment: readDockerEnvironment(), context: flags.context });
-  return {
-    connection,
-    name: flags.project ?? (await nameStack(connection, config as NonNullable<typeof config>)),
-  };
+  return { connection, name: typeof given === "string" ? given : (await nameStack(connection, given)).name };
+}
+
+export interface StackName {
+  readonly name: string;
+  /** The folder of the project that has the name without a hash, when this stack is to be a new one beside it. */
+  readonly other: string | null;
 }
 
 /**
@@ -35,7 +38,7 @@ export async function openStack(
 export async function nameStack(
   { docker }: DockerConnection,
   { name, root }: { readonly name: string; readonly root: string },
-): Promise<string> {
+): Promise<StackName> {
   const slug = name
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "-")
@@ -46,6 +49,7 @@ export async function nameStack(
     findStackDirectories(docker, plain),
     findStackDirectories(docker, own),
   ]);
-  if (ofOwn.length > 0) return own;
-  return ofPlain.every((directory) => directory === root) ? plain : own;
+  if (ofOwn.length > 0) return { name: own, other: null };
+  const other = ofPlain.find((directory) => directory !== root) ?? null;
+  return { name: other === null ? plain : own, other };
 }

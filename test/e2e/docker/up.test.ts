@@ -291,6 +291,7 @@ describe.skipIf(connection === null)(
         const { code, data, text } = await project.run("up", "--image", image);
         expect(code, text).toBe(0);
         names.push(data.project);
+        expect(text.includes("with data of its own")).toBe(names.length > 1);
       }
       expect(new Set(names).size).toBe(3);
       await projects[1]?.run("down", "--volumes", "--yes");
