@@ -5,6 +5,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { Client } from "@langchain/langgraph-sdk";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
+import { runInContainer } from "../../../src/docker/containers.ts";
 import { reachableDocker } from "../../support/docker.ts";
 import { npm } from "../../support/npm.ts";
 import { tempDirectory } from "../../support/scaffold.ts";
@@ -249,8 +250,7 @@ describe.skipIf(connection === null)(
       const image = await fakeImage(docker, { serve: SERVES });
       const { data } = await project.run("up", "--image", image);
       const replace = ["sh", "-c", 'echo 16 > "$PGDATA/PG_VERSION"'];
-      const exec = await docker.getContainer(`${data.project}-postgres-1`).exec({ Cmd: replace });
-      await exec.start({});
+      expect((await runInContainer(docker, `${data.project}-postgres-1`, replace)).exitCode).toBe(0);
       await project.run("down");
       const { code, error } = await project.run("up", "--image", image);
       expect(code).toBe(23);
