@@ -1,8 +1,9 @@
 import type { CliError } from "./errors.ts";
 
 /** An error as --json prints it. The keys are frozen: scripts read them. */
-export function toErrorEnvelope({ code, message, suggestions, exitCode }: CliError) {
-  return { ok: false, error: { code, message, hint: suggestions[0] ?? null, suggestions, exitCode } };
+export function toErrorEnvelope({ code, message, suggestions, exitCode, details }: CliError) {
+  const error = { code, message, hint: suggestions[0] ?? null, suggestions, exitCode };
+  return { ok: false, error: details === null ? error : { ...error, details } };
 }
 
 /** An error for people: what is wrong, then what to do. Without a newline at the end. */

@@ -21,6 +21,8 @@ export interface CliErrorOptions {
   readonly exitCode: number;
   /** What the user can do, most likely first. */
   readonly suggestions?: readonly string[];
+  /** More about it, for scripts. */
+  readonly details?: object;
   readonly cause?: unknown;
 }
 
@@ -30,11 +32,14 @@ export class CliError extends Error {
   readonly code: string;
   readonly exitCode: number;
   readonly suggestions: readonly string[];
+  /** Null when there is no more to say. */
+  readonly details: object | null;
 
-  constructor(message: string, { code, exitCode, suggestions = [], cause }: CliErrorOptions) {
+  constructor(message: string, { code, exitCode, suggestions = [], details, cause }: CliErrorOptions) {
     super(message, { cause });
     this.code = code;
     this.exitCode = exitCode;
     this.suggestions = suggestions;
+    this.details = details ?? null;
   }
 }

@@ -2,6 +2,7 @@ import { Errors } from "@oclif/core";
 import { ConfigError } from "../config/errors.ts";
 import { DatabaseError } from "../database/errors.ts";
 import { BuildError, DockerError, ImageError, ImagePlanError } from "../docker/errors.ts";
+import { StackError } from "../docker/stack/errors.ts";
 import { ScaffoldError } from "../scaffold/errors.ts";
 import { StartError } from "../server/errors.ts";
 import { CliError, EXIT } from "./errors.ts";
@@ -19,6 +20,7 @@ export function toCliError(error: unknown): CliError {
   if (error instanceof ImageError) return known(error, "IMAGE_UNAVAILABLE", EXIT.image);
   if (error instanceof BuildError) return known(error, "BUILD_FAILED", EXIT.image);
   if (error instanceof ImagePlanError) return known(error, "PROJECT_UNUSABLE", EXIT.config);
+  if (error instanceof StackError) return fromStack(error);
   if (error instanceof DockerError) return known(error, "DOCKER_UNAVAILABLE", EXIT.docker);
   if (error instanceof StartError) return known(error, error.code, START_EXITS[error.code]);
   if (error instanceof Errors.CLIError) return fromOclif(error);
@@ -28,6 +30,22 @@ export function toCliError(error: unknown): CliError {
     exitCode: EXIT.bug,
     suggestions: ["This is a bug in Aegra. Run again with --verbose and report what it prints."],
     cause: error,
+  });
+}
+
+const STACK_EXITS: Readonly<Record<StackError["code"], number>> = {
+  CONTAINER_FAILED: EXIT.container,
+  MIGRATION_FAILED: EXIT.migration,
+  PORT_IN_USE: EXIT.port,
+  SERVICE_MISSING: EXIT.usage,
+  TIMEOUT: EXIT.timeout,
+};
+
+function fromStack(error: StackError): CliError {
+  const { code, message, suggestions, containers } = error;
+  return new CliError(message, {
+    ...{ code, suggestions, exitCode: STACK_EXITS[code], cause: error },
+    ...(containers.length === 0 ? {} : { details: { containers } }),
   });
 }
 

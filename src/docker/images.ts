@@ -1,6 +1,7 @@
 import { createInterface } from "node:readline";
 import type { DockerEngine } from "./engine.ts";
 import { hasStatus, ImageError } from "./errors.ts";
+import { type FindLogin, toAuth, toRegistry } from "./registry-login.ts";
 
 /** One line of the engine's answer to a pull; see «Create an image» in the Docker Engine API. */
 interface PullEvent {
@@ -10,18 +11,26 @@ interface PullEvent {
   readonly error?: string;
 }
 
+interface PullOptions {
+  readonly onProgress: (line: string) => void;
+  readonly signal?: AbortSignal;
+  /** Without it, registries that want a login are not pulled from. */
+  readonly findLogin?: FindLogin;
+}
+
 /** Pulls `image` unless the engine has it already. @throws ImageError when it cannot be pulled */
-export async function ensureImage(
-  docker: DockerEngine,
-  image: string,
-  options: { readonly onProgress: (line: string) => void; readonly signal?: AbortSignal },
-): Promise<void> {
+export async function ensureImage(docker: DockerEngine, image: string, options: PullOptions): Promise<void> {
   try {
     await docker.getImage(image).inspect();
     return;
   } catch (error) {
     if (!hasStatus(error, 404)) throw error;
   }
+  await pullImage(docker, image, options);
+}
+
+/** Pulls `image`, newer or not. @throws ImageError when it cannot be pulled */
+export async function pullImage(docker: DockerEngine, image: string, options: PullOptions): Promise<void> {
   options.onProgress(`pulling ${image}`);
   try {
     await pull(docker, image, options);
@@ -39,9 +48,15 @@ export async function ensureImage(
 async function pull(
   docker: DockerEngine,
   image: string,
-  { onProgress, signal }: { readonly onProgress: (line: string) => void; readonly signal?: AbortSignal },
+  { onProgress, signal, findLogin }: PullOptions,
 ): Promise<void> {
-  const stream = await docker.pull(image, signal === undefined ? {} : { abortSignal: signal });
+  const login = (await findLogin?.(toRegistry(image))) ?? null;
+  const options = signal === undefined ? {} : { abortSignal: signal };
+  // Among the options, the library would write the login into the URL too; apart from them, it is a header.
+  const send = docker.pull.bind(docker) as (
+    ...args: readonly [string, object, undefined, object | undefined]
+  ) => Promise<NodeJS.ReadableStream>;
+  const stream = await send(image, options, undefined, login === null ? undefined : toAuth(login));
   const layers = new Map<string, boolean>();
   let shown = "";
   // A pull that fails half-way ends like one that succeeds; the only sign is the error in one of its lines.

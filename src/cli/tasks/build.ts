@@ -168,7 +168,7 @@ function checkBuilder({ platform, connection, plan }: BuildTask, builder: Builde
 }
 
 async function addedFiles(
-  { plan, ownPackage }: BuildTask,
+  { plan, ownPackage }: Pick<BuildTask, "plan" | "ownPackage">,
   builder: Builder,
 ): Promise<Record<string, Buffer>> {
   const isBuildKit = builder === "buildkit";
@@ -182,6 +182,15 @@ async function addedFiles(
     Dockerfile: Buffer.from(toDockerfile(dockerfile)),
     ...(file === null ? {} : { [file]: await packPackage(ownPackage) }),
   };
+}
+
+/** A hash of everything that the image of a plan is made of; the image has it as its label `dev.aegra.context`. */
+export async function readContextDigest(
+  { plan, ownPackage }: Pick<BuildTask, "plan" | "ownPackage">,
+  builder: Builder,
+): Promise<string> {
+  const added = await addedFiles({ plan, ownPackage }, builder);
+  return (await openContext(plan.tree.root, plan.context, added)).digest();
 }
 
 /** What Docker takes for the name of an image. */
