@@ -129,7 +129,7 @@ describe.skipIf(connection === null)(`aegra logs (${connection === null ? NO_DOC
     expect(merged.map(({ service }) => service)).toEqual(["api", "api", "worker", "api", "api"]);
     expect(await logs("--run", RUN.slice(0, 8), "--no-prefix")).toEqual([`WARN  slow run_id=${RUN}`]);
     expect(await logs("--level", "error", "--no-prefix")).toEqual(["Error: boom"]);
-    expect(await logs("worker", "--tail", "1")).toEqual([`worker-1 │ {"msg":1}`]);
+    expect(await logs("worker", "--tail", "1")).toEqual(["worker-1 │ 1"]);
     expect(await logs("--stream", "stderr", "--format", "raw")).toEqual(["api-1 ┃ Error: boom"]);
     expect(await logs("--since", "2001-01-01", "--until", "2002-01-01")).toEqual([]);
     expect(await logs("--grep", "READY", "-i", "--no-prefix")).toEqual(["INFO  server ready"]);
@@ -176,21 +176,22 @@ describe.skipIf(connection === null)(`aegra logs (${connection === null ? NO_DOC
     const cwd = await tempDirectory();
     const fail = async (env: Record<string, string>, ...args: string[]) => {
       const { code, stdout } = await runCli({ cwd, env }, "logs", "--json", "--project", project, ...args);
-      return {
-        code,
-        ...(JSON.parse(stdout) as { error: { code: string; message: string; hint: string } }).error,
-      };
+      const { error } = JSON.parse(stdout) as { error: object };
+      return { exit: code, ...error };
     };
-    expect(await fail({})).toMatchObject({ code: "NO_CONTAINERS", hint: "Start them: aegra up" });
+    expect(await fail({})).toMatchObject({ exit: 3, code: "NO_CONTAINERS", hint: "Start them: aegra up" });
     await run("api", "");
     expect(await fail({}, "wroker")).toMatchObject({
-      ...{ code: "NO_CONTAINERS", exitCode: 2, hint: "Its services are api." },
+      exit: 2,
+      code: "NO_CONTAINERS",
+      hint: "Its services are api.",
     });
     expect(await fail({ DOCKER_HOST: `unix://${path.join(cwd, "none.sock")}` })).toMatchObject({
-      ...{ code: "DOCKER_UNAVAILABLE", exitCode: 20 },
+      exit: 20,
+      code: "DOCKER_UNAVAILABLE",
     });
-    expect(await fail({}, "--since", "yesterday")).toMatchObject({ code: "USAGE", exitCode: 2 });
-    expect(await fail({}, "--grep", "(")).toMatchObject({ code: "USAGE", exitCode: 2 });
+    expect(await fail({}, "--since", "yesterday")).toMatchObject({ exit: 2, code: "USAGE" });
+    expect(await fail({}, "--grep", "(")).toMatchObject({ exit: 2, code: "USAGE" });
   });
 
   test("finds the containers that were started from the folder of the project", async () => {
