@@ -5,5 +5,5 @@ export function toProjectName(name: string): string {
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "-")
     .replaceAll(/^-+|-+$/g, "");
-  return slug === "" ? "aegra" : `aegra-${slug}`;
+  return `aegra-${slug || "project"}`;
 }
