@@ -29,3 +29,7 @@ export async function runCheck(id: string, check: () => Found | Promise<Found>):
     return { id, ...fail(known.message, known.suggestions[0] ?? null) };
   }
 }
+
+/** The same, where a failure does not matter as much. */
+export const atWorst = (worst: "warn", result: CheckResult): CheckResult =>
+  result.status === "fail" ? { ...result, status: worst } : result;

@@ -6,7 +6,7 @@ import { chooseBuilder, inspectImage } from "../../docker/build-image.ts";
 import { type DockerConnection, openDocker } from "../../docker/engine.ts";
 import { type EngineDetails, inspectEngine, listPortOwners } from "../../docker/inspect-engine.ts";
 import { listContainerProblems } from "../../docker/list-container-problems.ts";
-import { type CheckResult, fail, ok, runCheck, skip, warn } from "./check.ts";
+import { atWorst, type CheckResult, fail, ok, runCheck, skip, warn } from "./check.ts";
 
 export interface DockerCheckRequest {
   readonly context: string | undefined;
@@ -35,9 +35,8 @@ export async function checkDocker(request: DockerCheckRequest): Promise<CheckRes
   });
   const found = connection as DockerConnection | null;
   if (found === null || details === null) {
-    const unavailable = request.isOptional && engine.status === "fail" ? "warn" : engine.status;
     return [
-      { ...engine, status: unavailable },
+      request.isOptional ? atWorst("warn", engine) : engine,
       await runCheck("port", () => checkPort(request.port, null, null)),
     ];
   }

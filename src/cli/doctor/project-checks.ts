@@ -11,7 +11,7 @@ import { copyEnvironment } from "../../config/process-environment.ts";
 import type { ProjectRequest } from "../base-command.ts";
 import { findLangGraph } from "../find-langgraph.ts";
 import { planProjectImage } from "../plan-project-image.ts";
-import { type CheckResult, fail, ok, runCheck, skip, warn } from "./check.ts";
+import { atWorst, type CheckResult, fail, ok, runCheck, skip, warn } from "./check.ts";
 
 export interface ProjectFacts {
   readonly checks: readonly CheckResult[];
@@ -20,13 +20,15 @@ export interface ProjectFacts {
   readonly environment: Environment | null;
 }
 
+interface ImageOptions {
+  readonly aegraVersion: string;
+  readonly baseImage: string;
+}
+
 const NO_CONFIG = "the configuration cannot be read";
 
 /** Checks what is on this machine of a project, without Docker and without running its code. */
-export async function checkProject(
-  project: ProjectRequest,
-  { aegraVersion, baseImage }: { readonly aegraVersion: string; readonly baseImage: string },
-): Promise<ProjectFacts> {
+export async function checkProject(project: ProjectRequest, options: ImageOptions): Promise<ProjectFacts> {
   let config: Config | null = null;
   let environment: Environment | null = null;
   const checks = [
@@ -41,7 +43,9 @@ export async function checkProject(
   checks.push(
     await runCheck("graphs", () => (known === null ? skip(NO_CONFIG) : checkGraphs(known))),
     await runCheck("langgraph", () => checkLangGraph(project)),
-    await runCheck("aegra", () => (known === null ? skip(NO_CONFIG) : checkOwnVersion(known, aegraVersion))),
+    await runCheck("aegra", () =>
+      known === null ? skip(NO_CONFIG) : checkOwnVersion(known, options.aegraVersion),
+    ),
     await runCheck("environment", () => {
       if (known === null) return skip(NO_CONFIG);
       const variables = copyEnvironment();
@@ -54,27 +58,20 @@ export async function checkProject(
         "Set it in .env, or leave it out of .env.example.",
       );
     }),
-    await runCheck("image", async () => {
-      if (known === null) return skip(NO_CONFIG);
-      const request = {
-        installCommand: undefined,
-        buildCommand: undefined,
-        buildArgs: {},
-        secrets: new Map(),
-      };
-      const { plan } = await planProjectImage(project, {
-        ...request,
-        aegraVersion,
-        baseImage,
-        runtimeSource: "packed",
-      });
-      const { name, lockfile } = plan.dockerfile.manager;
-      if (plan.warnings.length > 0) return warn(plan.warnings.join(" "));
-      return ok(`${name}, ${lockfile ?? "no lock file"}, ${plan.context.files.length} files`);
-    }),
+    atWorst("warn", await runCheck("image", () => checkImage(project, known, options))),
     await runCheck("certificates", checkCertificates),
   );
   return { checks, config: known, environment };
+}
+
+/** A project that cannot be made into an image can be served all the same, which is why this is a warning at worst. */
+async function checkImage(project: ProjectRequest, config: Config | null, options: ImageOptions) {
+  if (config === null) return skip(NO_CONFIG);
+  const asked = { installCommand: undefined, buildCommand: undefined, buildArgs: {}, secrets: new Map() };
+  const { plan } = await planProjectImage(project, { ...asked, ...options, runtimeSource: "packed" });
+  const { name, lockfile } = plan.dockerfile.manager;
+  if (plan.warnings.length > 0) return warn(plan.warnings.join(" "));
+  return ok(`${name}, ${lockfile ?? "no lock file"}, ${plan.context.files.length} files`);
 }
 
 async function checkGraphs({ graphs }: Config) {
