@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { realpath, writeFile } from "node:fs/promises";
+import { connect, createServer, type Socket } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -59,6 +61,29 @@ const readAll = (docker: DockerEngine, id: string, isTerminal = false) =>
     }),
   );
 
+/** A socket in front of the engine, which can go away as an engine does that is restarted. */
+async function dockerProxy(engineSocket: string) {
+  const socket = path.join(await tempDirectory(), "docker.sock");
+  const connections = new Set<Socket>();
+  const server = createServer((client) => {
+    const engine = connect(engineSocket);
+    for (const one of [client, engine]) {
+      connections.add(one);
+      one.on("error", () => undefined).on("close", () => connections.delete(one));
+    }
+    client.pipe(engine).pipe(client);
+  });
+  const comeBack = () => new Promise<void>((resolve) => server.listen(socket, resolve));
+  const leave = async () => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    for (const one of connections) one.destroy();
+    await closed;
+  };
+  onTestFinished(leave);
+  await comeBack();
+  return { socket, leave, comeBack };
+}
+
 describe.skipIf(connection === null)(`aegra logs (${connection === null ? NO_DOCKER : "on Docker"})`, () => {
   const docker = connection?.docker as DockerEngine;
 
@@ -101,6 +126,34 @@ describe.skipIf(connection === null)(`aegra logs (${connection === null ? NO_DOC
       { line: "new here" },
       { event: "exited", exitCode: 3, oom: false },
     ]);
+  });
+
+  test("goes on when Docker is back, with each line once", async () => {
+    const { project, run } = await dockerProject(docker);
+    const api = await run("api", CHATTER);
+    const proxy = await dockerProxy(connection?.endpoint.options.socketPath ?? "");
+    const cwd = await tempDirectory();
+    const env = { DOCKER_HOST: `unix://${proxy.socket}` };
+    const cli = startCli({ cwd, env }, "logs", "--follow", "--json", "--project", project);
+    for (let time = 1; time <= 3; time += 1) {
+      await cli.text('"live"');
+      await sleep(100);
+      await proxy.leave();
+      await cli.event("disconnected", time);
+      await api.restart({ t: 1 });
+      const before = cli.events().length;
+      await proxy.comeBack();
+      await cli.event("reconnected", time);
+      while (cli.events().length < before + 50) await sleep(20);
+    }
+    await api.stop({ t: 1 });
+    await cli.event("exited");
+    cli.process.kill("SIGINT");
+    expect(await cli.ended).toMatchObject({ code: 0 });
+    const followed = cli.events().filter(({ line }) => line !== undefined);
+    expect(followed.map(({ stream, ts, line }) => `${stream} ${ts} ${line}`)).toEqual(
+      (await readAll(docker, api.id)).map(({ stream, ts, text }) => `${stream} ${ts} ${text}`),
+    );
   });
 
   test("shows the lines of several containers in order of time, and those that are asked for", async () => {
@@ -197,7 +250,6 @@ describe.skipIf(connection === null)(`aegra logs (${connection === null ? NO_DOC
   test("finds the containers that were started from the folder of the project", async () => {
     const { project, run } = await dockerProject(docker);
     const cwd = await tempDirectory();
-    const { writeFile, realpath } = await import("node:fs/promises");
     await writeFile(path.join(cwd, "aegra.json"), JSON.stringify({ graphs: { agent: "./agent.ts:graph" } }));
     const container = await run("api", `console.log("found")`, {
       Labels: {
