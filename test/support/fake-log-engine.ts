@@ -25,8 +25,12 @@ interface FakeContainer {
 
 const PROJECT = "fake";
 
-/** An engine that keeps logs, starts and stops what the test says, and can lose its connections. */
-export function fakeLogEngine() {
+/**
+ * An engine that keeps logs, starts and stops what the test says, and can lose its connections.
+ *
+ * @param onWatched called when somebody asks for events, who gets all from then on
+ */
+export function fakeLogEngine(onWatched: () => void = () => undefined) {
   const containers = new Map<string, FakeContainer>();
   const listeners = new Set<ServerResponse>();
   let nowMs = Date.parse("2026-11-22T10:00:00Z");
@@ -46,8 +50,10 @@ export function fakeLogEngine() {
 
   return {
     project: PROJECT,
-    answer: (request: IncomingMessage, response: ServerResponse) =>
-      answer(request, response, containers, listeners),
+    answer(request: IncomingMessage, response: ServerResponse) {
+      answer(request, response, containers, listeners);
+      if (request.url?.startsWith("/events")) onWatched();
+    },
     create(service: string, options: { readonly unreadable?: string } = {}) {
       const id = `${service}-id`;
       containers.set(id, {

@@ -2,6 +2,7 @@ import process from "node:process";
 import { Args, type Config, Errors, Flags } from "@oclif/core";
 import { readDockerEnvironment } from "../../config/docker-environment.ts";
 import { openDocker } from "../../docker/engine.ts";
+import type { LogQuery } from "../../docker/logs/open-logs.ts";
 import { BaseCommand } from "../base-command.ts";
 import { contextFlag, projectFlag } from "../docker-flags.ts";
 import { findDockerProject } from "../find-docker-project.ts";
@@ -9,6 +10,9 @@ import { LEVELS } from "../logs/log-record.ts";
 import { parseMoment } from "../logs/parse-moment.ts";
 import { cancelled } from "../prompts.ts";
 import { listenForStop } from "../stop-requests.ts";
+
+/** Who follows wants to see what happens; what has happened is for the context. */
+const FOLLOWED_TAIL = 100;
 
 const momentFlag = Flags.custom<string>({
   helpValue: "TIME",
@@ -47,7 +51,8 @@ export default class Logs extends BaseCommand {
     }),
     tail: Flags.custom<number | "all">({
       char: "n",
-      summary: "Show the last N lines of each container, of those that the other flags leave; or all.",
+      summary:
+        "Show the last N lines of each container that are wanted, or all; with --follow 100 unless --since is given.",
       helpValue: "N",
       env: "AEGRA_TAIL",
       parse: async (text) => {
@@ -165,13 +170,7 @@ export default class Logs extends BaseCommand {
           index: flags.index ?? null,
         },
         wishes: { level: flags.level ?? null, grep, run: flags.run ?? null, thread: flags.thread ?? null },
-        query: {
-          stdout: flags.stream !== "stderr",
-          stderr: flags.stream !== "stdout",
-          since: flags.since ?? null,
-          until: flags.until ?? null,
-          tail: flags.tail ?? "all",
-        },
+        query: toQuery(flags),
         ...{ follow: flags.follow, exitOnStop: flags["exit-on-stop"], merge: flags.merge },
         previous: flags.previous,
         format: this.jsonEnabled() ? "json" : flags.format,
@@ -190,6 +189,22 @@ export default class Logs extends BaseCommand {
     }
   }
 }
+
+interface QueryFlags {
+  readonly stream: "stdout" | "stderr" | "both";
+  readonly since: string | undefined;
+  readonly until: string | undefined;
+  readonly tail: number | "all" | undefined;
+  readonly follow: boolean;
+}
+
+const toQuery = ({ stream, since, until, tail, follow }: QueryFlags): LogQuery => ({
+  stdout: stream !== "stderr",
+  stderr: stream !== "stdout",
+  since: since ?? null,
+  until: until ?? null,
+  tail: tail ?? (follow && since === undefined ? FOLLOWED_TAIL : "all"),
+});
 
 const BARE = /^(--timestamps|-(?=[a-z]*t$)[fi]*t)$/;
 

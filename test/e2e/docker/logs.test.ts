@@ -134,7 +134,7 @@ describe.skipIf(connection === null)(`aegra logs (${connection === null ? NO_DOC
     const proxy = await dockerProxy(connection?.endpoint.options.socketPath ?? "");
     const cwd = await tempDirectory();
     const env = { DOCKER_HOST: `unix://${proxy.socket}` };
-    const cli = startCli({ cwd, env }, "logs", "--follow", "--json", "--project", project);
+    const cli = startCli({ cwd, env }, "logs", "-f", "--json", "-n", "all", "--project", project);
     for (let time = 1; time <= 3; time += 1) {
       await cli.text('"live"');
       await sleep(100);
@@ -199,7 +199,7 @@ describe.skipIf(connection === null)(`aegra logs (${connection === null ? NO_DOC
     const { project, run } = await dockerProject(docker);
     const container = await run("api", `for (let i = 0; i < 50_000; i += 1) console.log("line", i)`);
     await container.wait();
-    for (const mode of [["--json"], ["--follow"]]) {
+    for (const mode of [["--json"], ["--follow", "--tail", "all"]]) {
       const cli = startCli({ cwd: await tempDirectory() }, "logs", "--project", project, ...mode);
       cli.process.stdout?.once("data", () => cli.process.stdout?.destroy());
       expect(await cli.ended).toMatchObject({ code: 0, stderr: "" });

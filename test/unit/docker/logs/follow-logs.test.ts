@@ -92,6 +92,17 @@ describe("following logs", () => {
     expect(told.filter((word) => word.startsWith("live"))).toHaveLength(6);
   });
 
+  test("tells the start of a container neither twice nor late, when it starts while it is looked for", async () => {
+    const engine = fakeLogEngine(() => engine.start("api"));
+    engine.create("api");
+    const { told, has, until } = await startFollowing(engine);
+    await until(() => engine.isRead("api"));
+    engine.write("api", "hello");
+    engine.stop("api", 0);
+    await has("exited api 0");
+    expect(told).toEqual(["live api hello", "exited api 0"]);
+  });
+
   test("goes on when the connection of one log breaks within a line", async () => {
     const engine = fakeLogEngine();
     engine.create("api");
