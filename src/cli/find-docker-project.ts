@@ -1,8 +1,8 @@
 import { realpath } from "node:fs/promises";
 import { loadConfig } from "../config/load.ts";
 import type { DockerEngine } from "../docker/engine.ts";
-import { listProjectsOfFolder } from "../docker/logs/project-containers.ts";
-import { toProjectName } from "../docker/project-name.ts";
+import { listProjectFolders } from "../docker/logs/project-containers.ts";
+import { toProjectNames } from "../docker/project-name.ts";
 import type { ProjectRequest } from "./base-command.ts";
 import { CliError, EXIT } from "./errors.ts";
 
@@ -18,13 +18,19 @@ export async function findDockerProject(
   given: string | undefined,
 ): Promise<string> {
   if (given !== undefined) return given;
-  const { name, root } = await loadConfig(request);
-  const wanted = toProjectName(name);
-  const found = await listProjectsOfFolder(docker, [root, await realpath(root)]);
-  const [only] = found;
-  if (only === undefined || found.includes(wanted)) return wanted;
-  if (found.length === 1) return only;
-  throw new CliError(`Several projects were started from ${root}: ${found.join(", ")}.`, {
+  const config = await loadConfig(request);
+  const { plain, own } = toProjectNames(config);
+  const { root } = config;
+  const projects = await listProjectFolders(docker);
+  const folders = [root, await realpath(root)];
+  const found = [...projects].filter(([, from]) => folders.some((folder) => from.has(folder)));
+  const names = found.map(([project]) => project).sort();
+  const [only] = names;
+  // Another checkout has taken the plain name.
+  if (only === undefined) return projects.has(plain) ? own : plain;
+  const known = [own, plain].find((project) => names.includes(project));
+  if (known !== undefined || names.length === 1) return known ?? only;
+  throw new CliError(`Several projects were started from ${root}: ${names.join(", ")}.`, {
     code: "PROJECT_AMBIGUOUS",
     exitCode: EXIT.config,
     suggestions: [`Say which one: --project ${only}`],

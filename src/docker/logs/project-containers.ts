@@ -43,14 +43,17 @@ export async function listProjectContainers(
     .sort((a, b) => a.service.localeCompare(b.service) || a.index - b.index);
 }
 
-/** The names of the projects whose containers were started from this folder. */
-export async function listProjectsOfFolder(
-  docker: DockerEngine,
-  folders: readonly string[],
-): Promise<string[]> {
-  const found = await docker.listContainers({ all: true, filters: { label: [PROJECT] } });
-  const own = found.filter(({ Labels: labels }) => folders.includes(labels[FOLDER] ?? ""));
-  return [...new Set(own.map(({ Labels: labels }) => labels[PROJECT] ?? ""))].sort();
+/** The projects that have containers, with the folders from which these were started. */
+export async function listProjectFolders(docker: DockerEngine): Promise<Map<string, Set<string>>> {
+  const projects = new Map<string, Set<string>>();
+  for (const { Labels: labels } of await docker.listContainers({
+    all: true,
+    filters: { label: [PROJECT] },
+  })) {
+    const project = labels[PROJECT] ?? "";
+    projects.set(project, (projects.get(project) ?? new Set()).add(labels[FOLDER] ?? ""));
+  }
+  return projects;
 }
 
 export const toProjectFilter = (project: string): string => `${PROJECT}=${project}`;
