@@ -38,6 +38,18 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
+          exclude: ["test/e2e/docker/**"],
+          globalSetup: ["test/support/global-postgres.ts", "test/support/global-package.ts"],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "docker",
+          include: ["test/e2e/docker/*.test.ts"],
           globalSetup: ["test/support/global-postgres.ts", "test/support/global-package.ts"],
           fileParallelism: false,
           testTimeout: 180_000,
