@@ -12,8 +12,8 @@ export interface StopRequests {
 }
 
 export interface StopOptions {
-  /** Called when one more request comes: the user does not want to wait. */
-  readonly onInsist: (exitCode: number) => void;
+  /** Called when one more request comes: the user does not want to wait. Ends the process unless given. */
+  readonly onInsist?: (exitCode: number) => void;
   /** Whether closing the terminal is a request too; under nohup it is not to be. */
   readonly hangup?: boolean;
 }
@@ -28,7 +28,10 @@ const ONE_KEY_MS = 500;
  * Takes requests to stop: signals, and, for parents on systems without signals, the message "stop" or the
  * end of the channel that the parent opened.
  */
-export function listenForStop({ onInsist, hangup = false }: StopOptions): StopRequests {
+export function listenForStop({
+  onInsist = (exitCode) => process.exit(exitCode),
+  hangup = false,
+}: StopOptions = {}): StopRequests {
   const first = new AbortController();
   const requested = Promise.withResolvers<void>();
   let requestedAtMs = 0;

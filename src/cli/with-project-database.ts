@@ -1,4 +1,3 @@
-import process from "node:process";
 import { readEnvironment } from "../config/environment.ts";
 import { loadConfig } from "../config/load.ts";
 import { loadEnvFiles } from "../config/load-env.ts";
@@ -37,7 +36,7 @@ export async function withProjectDatabase<T>(
   work: (databaseUrl: string) => Promise<T>,
 ): Promise<T> {
   const target = await findTarget(request);
-  const stop = listenForStop({ onInsist: (exitCode) => process.exit(exitCode) });
+  const stop = listenForStop();
   try {
     const database = await openDevDatabase({
       ...target,

@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { resolve } from "node:path";
-import process from "node:process";
 import { Errors, Flags } from "@oclif/core";
 import { readDockerEnvironment } from "../../config/docker-environment.ts";
 import { openDocker } from "../../docker/engine.ts";
@@ -159,7 +158,7 @@ export default class Build extends BaseCommand {
     settings: Omit<BuildTask, "connection" | "findLogin" | "signal" | "onWarning">,
     { context, progress }: { readonly context: string | undefined; readonly progress: Progress },
   ): Promise<BuiltImage> {
-    const stop = listenForStop({ onInsist: (exitCode) => process.exit(exitCode) });
+    const stop = listenForStop();
     try {
       const environment = readDockerEnvironment();
       const task = {

@@ -1,4 +1,3 @@
-import process from "node:process";
 import { Args, type Config, Errors, Flags } from "@oclif/core";
 import { readDockerEnvironment } from "../../config/docker-environment.ts";
 import { openDocker } from "../../docker/engine.ts";
@@ -158,7 +157,7 @@ export default class Logs extends BaseCommand {
   override async run(): Promise<void> {
     const { flags, argv } = await this.parse(Logs);
     const grep = toPattern(flags.grep, flags["ignore-case"]);
-    const stop = listenForStop({ onInsist: (exitCode) => process.exit(exitCode) });
+    const stop = listenForStop();
     try {
       const { docker } = await openDocker({ environment: readDockerEnvironment(), context: flags.context });
       const { runLogs } = await import("../logs/run-logs.ts");

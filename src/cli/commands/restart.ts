@@ -1,4 +1,3 @@
-import process from "node:process";
 import { Args } from "@oclif/core";
 import { joinErrors, type Waiting } from "../../docker/stack/bring-up.ts";
 import { StackError } from "../../docker/stack/errors.ts";
@@ -44,7 +43,7 @@ export default class Restart extends BaseCommand {
     const { docker } = connection;
     const chosen = choose(await listStack(docker, name), argv as string[], name);
     const perform = toPerform({ silent: flags.quiet || this.jsonEnabled() });
-    const stop = listenForStop({ onInsist: (exitCode) => process.exit(exitCode) });
+    const stop = listenForStop();
     const seconds = flags.timeout;
     const waiting: Waiting = { stop: stop.signal, deadline: AbortSignal.timeout(seconds * 1000), seconds };
     try {

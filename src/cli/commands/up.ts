@@ -1,4 +1,3 @@
-import process from "node:process";
 import { Errors } from "@oclif/core";
 import type { Config } from "../../config/config.ts";
 import { readDockerEnvironment } from "../../config/docker-environment.ts";
@@ -47,7 +46,7 @@ export default class Up extends BaseCommand {
     const project = this.project(flags);
     const config = await loadConfig(project);
     const buildArgs = toPairs("build-arg", flags["build-arg"]);
-    const stop = listenForStop({ onInsist: (exitCode) => process.exit(exitCode) });
+    const stop = listenForStop();
     try {
       const environment = readDockerEnvironment();
       const connection = await openDocker({ environment, context: flags.context });

@@ -1,11 +1,10 @@
-import { once } from "node:events";
 import { statfs } from "node:fs/promises";
-import { createServer } from "node:net";
 import { readDockerEnvironment } from "../../config/docker-environment.ts";
 import { chooseBuilder, inspectImage } from "../../docker/build-image.ts";
 import { type DockerConnection, openDocker } from "../../docker/engine.ts";
 import { type EngineDetails, inspectEngine, listPortOwners } from "../../docker/inspect-engine.ts";
 import { listContainerProblems } from "../../docker/list-container-problems.ts";
+import { isPortFree } from "../../docker/stack/ports.ts";
 import { atWorst, type CheckResult, fail, ok, runCheck, skip, warn } from "./check.ts";
 
 export interface DockerCheckRequest {
@@ -112,7 +111,7 @@ function checkClock(aheadMs: number | null) {
 }
 
 async function checkPort(port: number, connection: DockerConnection | null, project: string | null) {
-  if (await isFree(port)) return ok(`${port} is free`);
+  if (await isPortFree(port, "127.0.0.1")) return ok(`${port} is free`);
   const owners = connection === null ? [] : await listPortOwners(connection.docker, port);
   const [owner] = owners;
   if (owner === undefined)
@@ -122,20 +121,6 @@ async function checkPort(port: number, connection: DockerConnection | null, proj
     `${port} is taken by the container ${owner.name}`,
     `docker stop ${owner.name}, or choose another one with --port.`,
   );
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    server.listen({ port, host: "127.0.0.1", exclusive: true });
-    await once(server, "listening");
-    return true;
-  } catch {
-    // Whatever the reason, no server can be reached there.
-    return false;
-  } finally {
-    server.close();
-  }
 }
 
 function checkImage(

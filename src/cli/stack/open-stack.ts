@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { readDockerEnvironment } from "../../config/docker-environment.ts";
 import { loadConfig } from "../../config/load.ts";
 import { type DockerConnection, openDocker } from "../../docker/engine.ts";
+import { toProjectNames } from "../../docker/project-name.ts";
 import { findStackDirectories } from "../../docker/stack/list-stack.ts";
 import type { ProjectRequest } from "../base-command.ts";
 
@@ -37,19 +37,14 @@ export interface StackName {
  */
 export async function nameStack(
   { docker }: DockerConnection,
-  { name, root }: { readonly name: string; readonly root: string },
+  project: { readonly name: string; readonly root: string },
 ): Promise<StackName> {
-  const slug = name
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]+/g, "-")
-    .replaceAll(/^-+|-+$/g, "");
-  const plain = `aegra-${slug || "project"}`;
-  const own = `${plain}-${createHash("sha256").update(root).digest("hex").slice(0, 6)}`;
+  const { plain, own } = toProjectNames(project);
   const [ofPlain, ofOwn] = await Promise.all([
     findStackDirectories(docker, plain),
     findStackDirectories(docker, own),
   ]);
   if (ofOwn.length > 0) return { name: own, other: null };
-  const other = ofPlain.find((directory) => directory !== root) ?? null;
+  const other = ofPlain.find((directory) => directory !== project.root) ?? null;
   return { name: other === null ? plain : own, other };
 }

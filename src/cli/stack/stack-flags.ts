@@ -1,22 +1,8 @@
-import { Errors, Flags } from "@oclif/core";
+import { Flags } from "@oclif/core";
+import { contextFlag, projectFlag } from "../docker-flags.ts";
 
 /** The flags that say which stack is meant; all commands about one have them. */
-export const stackFlags = {
-  project: Flags.custom<string>({
-    summary: "Name of the stack; otherwise that of the project.",
-    helpValue: "NAME",
-    env: "AEGRA_PROJECT",
-    parse: async (name) => {
-      if (/^[a-z0-9][a-z0-9_-]*$/.test(name)) return name;
-      throw new Errors.CLIError(`expected lower-case letters, digits, - and _; found "${name}".`);
-    },
-  })(),
-  context: Flags.string({
-    summary: "Docker context to use, in place of DOCKER_HOST and the current one.",
-    helpValue: "NAME",
-    env: "AEGRA_CONTEXT",
-  }),
-};
+export const stackFlags = { project: projectFlag, context: contextFlag };
 
 export const readyTimeoutFlag = Flags.integer({
   summary: "Seconds in which the containers have to become ready, once their images are there.",

@@ -13,11 +13,6 @@ const RUN_COLUMNS =
 const runValues = (threadId: string) =>
   `$1, ${threadId}, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 second'`;
 
-const INSERT_RUN = `insert into runs (${RUN_COLUMNS})
-     values (${runValues("$2")})
-     on conflict (run_id) do nothing
-     returning ${RUN}`;
-
 const toInsertValues = (owner: string, run: NewRun): unknown[] => [
   run.run_id,
   run.thread_id,
@@ -35,47 +30,41 @@ const toInsertValues = (owner: string, run: NewRun): unknown[] => [
  * @returns null when the id is taken
  */
 export async function insertRun(tx: Queryable, owner: string, run: NewRun): Promise<Run | null> {
-  const { rows } = await tx.query<Run>(INSERT_RUN, toInsertValues(owner, run));
+  const { rows } = await tx.query<Run>(
+    `insert into runs (${RUN_COLUMNS}) values (${runValues("$2")})
+         on conflict (run_id) do nothing
+     returning ${RUN}`,
+    toInsertValues(owner, run),
+  );
   return rows[0] ?? null;
 }
 
-/** The same, and marks the thread busy with the run and remembers which assistant it talks to. */
-export async function insertRunOnThread(
-  tx: Queryable,
-  owner: string,
-  run: NewRun,
-  thread: { readonly metadata: JsonObject; readonly config: JsonObject },
-): Promise<Run | null> {
-  const { rows } = await tx.query<Run>({
-    name: "insert_run_on_thread",
-    text: `with inserted as (${INSERT_RUN}),
-     busy as (
-       update threads set status = 'busy', metadata = metadata || $10, config = $11, updated_at = now()
-        where thread_id = (select thread_id from inserted))
-     select * from inserted`,
-    values: [...toInsertValues(owner, run), thread.metadata, thread.config],
-  });
-  return rows[0] ?? null;
+interface ThreadSettings {
+  /** Merged into what the thread has. */
+  readonly metadata: JsonObject;
+  readonly config: JsonObject;
 }
 
 /**
- * The same in one trip, for a run with a new id. The order of the queue is that in which runs get hold of the thread,
- * as it is when the caller has locked that.
- * @returns null when the owner has no such thread
+ * The same, and marks the thread busy with the run and remembers which assistant it talks to. The order of the queue is
+ * that in which runs get hold of the thread.
+ * @returns null when the owner has no such thread, or the id is taken; then the thread may be busy without it, so with
+ *   an id that may be taken this belongs into a transaction
  */
-export async function insertRunOnFoundThread(
+export async function insertRunOnThread(
   db: Queryable,
   owner: string,
   run: NewRun,
-  thread: { readonly metadata: JsonObject; readonly config: JsonObject },
+  thread: ThreadSettings,
 ): Promise<Run | null> {
   const { rows } = await db.query<Run>({
-    name: "insert_run_on_found_thread",
+    name: "insert_run_on_thread",
     text: `with busy as (
        update threads set status = 'busy', metadata = metadata || $10, config = $11, updated_at = now()
         where thread_id = $2 and owner = $4
        returning thread_id)
      insert into runs (${RUN_COLUMNS}) select ${runValues("thread_id")} from busy
+         on conflict (run_id) do nothing
      returning ${RUN}`,
     values: [...toInsertValues(owner, run), thread.metadata, thread.config],
   });
@@ -87,7 +76,7 @@ export async function insertRunWithThread(
   db: Queryable,
   owner: string,
   run: NewRun,
-  thread: { readonly metadata: JsonObject; readonly config: JsonObject },
+  thread: ThreadSettings,
 ): Promise<Run> {
   const { rows } = await db.query<Run>({
     name: "insert_run_with_thread",

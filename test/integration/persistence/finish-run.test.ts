@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import { claimRuns, finishRunOnThread } from "../../../src/server/persistence/leases.ts";
-import { insertRunOnFoundThread, listUnfinishedRuns } from "../../../src/server/persistence/runs.ts";
+import { insertRunOnThread, listUnfinishedRuns } from "../../../src/server/persistence/runs.ts";
 import { findThread, lockThread } from "../../../src/server/persistence/threads.ts";
 import { sharedDatabase } from "../../support/database.ts";
 import { givenRun, givenThread, OWNER } from "../../support/runs.ts";
@@ -41,7 +41,7 @@ test("a run that is created while another one ends keeps the thread busy, and th
     await lockThread(tx, threadId);
     const finishing = finishRunOnThread(db, run, "success", outcome);
     await expect.poll(() => countWaiting(db)).toBeGreaterThan(0);
-    await insertRunOnFoundThread(tx, OWNER, { ...like, run_id: randomUUID(), delaySeconds: 0 }, NO_SETTINGS);
+    await insertRunOnThread(tx, OWNER, { ...like, run_id: randomUUID(), delaySeconds: 0 }, NO_SETTINGS);
     return { finishing };
   });
   expect(await finishing).toBe(true);
@@ -59,7 +59,7 @@ test("runs that get hold of a thread one after the other are queued in that orde
     await lockThread(tx, threadId);
     for (const [index, run_id] of later.entries()) {
       const run = { ...like, run_id, delete_thread: false, delaySeconds: 0 };
-      inserting.push(insertRunOnFoundThread(db, OWNER, run, NO_SETTINGS));
+      inserting.push(insertRunOnThread(db, OWNER, run, NO_SETTINGS));
       await expect.poll(() => countWaiting(db)).toBe(index + 1);
     }
   });
@@ -72,7 +72,7 @@ test("a run is not queued on a thread of someone else", async () => {
   const threadId = await givenThread(db);
   const { run_id: _, ...like } = await givenRun(db, threadId);
   const run = { ...like, run_id: randomUUID(), delete_thread: false, delaySeconds: 0 };
-  expect(await insertRunOnFoundThread(db, "grace", run, NO_SETTINGS)).toBeNull();
+  expect(await insertRunOnThread(db, "grace", run, NO_SETTINGS)).toBeNull();
   expect(await findThread(db, OWNER, threadId)).toMatchObject({ status: "idle" });
 });
 

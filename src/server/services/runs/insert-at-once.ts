@@ -2,7 +2,7 @@ import type { Caller } from "../../domain/caller.ts";
 import { newId } from "../../domain/new-id.ts";
 import type { Run } from "../../domain/run.ts";
 import type { Queryable } from "../../persistence/database.ts";
-import { insertRunOnFoundThread, insertRunWithThread } from "../../persistence/runs.ts";
+import { insertRunOnThread, insertRunWithThread } from "../../persistence/runs.ts";
 import type { PreparedRun } from "./create-run.ts";
 import { threadSettings, toNewRun } from "./new-run.ts";
 
@@ -27,5 +27,5 @@ export async function insertAtOnce(
   }
   if (multitask_strategy !== "enqueue") return null;
   const run = toNewRun(assistant, thread_id, request);
-  return insertRunOnFoundThread(db, caller.identity, run, threadSettings(prepared));
+  return insertRunOnThread(db, caller.identity, run, threadSettings(prepared));
 }
