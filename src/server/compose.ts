@@ -16,8 +16,7 @@ import type { GraphEntry } from "./engine/graph-registry.ts";
 import { createEventLog } from "./event-log.ts";
 import { createHttpApp, type HttpDeps } from "./http/app.ts";
 import { createProbeApp } from "./http/probe-app.ts";
-import { repeat } from "./jobs/repeat.ts";
-import { type RunWorker, startRunWorker } from "./jobs/run-worker.ts";
+import type { RunWorker } from "./jobs/run-worker.ts";
 import { singleFlight } from "./jobs/single-flight.ts";
 import { createFeedbackRequests } from "./langsmith-feedback.ts";
 import { openEventRedis } from "./open-event-redis.ts";
@@ -25,11 +24,11 @@ import { openPools } from "./open-pools.ts";
 import { type Database, isDatabaseUnavailable } from "./persistence/database.ts";
 import { expireAllLeases } from "./persistence/leases.ts";
 import { NOTIFY, openNotifications } from "./persistence/notifications.ts";
-import { pruneRunEvents } from "./persistence/run-events.ts";
 import { bindServices, type Services } from "./services/bind.ts";
-import { createQueueCounters, type QueueCounters } from "./services/queue-events.ts";
+import { createQueueCounters } from "./services/queue-events.ts";
 import type { WakeUps } from "./services/wake-ups.ts";
 import { startEngine } from "./start-engine.ts";
+import { startJobs } from "./start-jobs.ts";
 
 export interface ServerOptions {
   readonly config: Config;
@@ -67,11 +66,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly readQueue: Services["readQueue"];
 }
 
-const POLL_MS = 1000;
 /** How often whoever watches a run looks for events that another server wrote without being heard. */
 const WATCH_MS = 500;
-const SETTLE_MS = 5000;
-const SWEEP_MS = 60_000;
 
 /**
  * Builds and starts the whole server: the only file that knows every room. The database must have its
@@ -226,85 +222,6 @@ const DEAF = {
   remedy:
     "DATABASE_URL seems to lead to a pooler that does not keep sessions. Set DATABASE_DIRECT_URL to the same database without it.",
 };
-
-interface WorkerParts {
-  readonly db: Database;
-  readonly services: Services;
-  readonly queueCounters: QueueCounters;
-}
-
-/** @returns the worker, so that it can be woken; null when this process executes no runs */
-function startWorker(
-  started: ClosingStack,
-  { config, environment, databaseUrl, role, drainMs, log }: ServerOptions,
-  parts: WorkerParts,
-): RunWorker | null {
-  if (role === "api" || environment.jobsPerWorker === 0) return null;
-  return started.use(
-    startRunWorker(
-      { ...parts, log },
-      {
-        databaseUrl: environment.directDatabaseUrl ?? databaseUrl,
-        workerId: randomUUID(),
-        slots: environment.jobsPerWorker,
-        maxRunsOfGraph: maxRunsOfGraph(config),
-        leaseMs: environment.leaseMs,
-        timeoutMs: environment.runTimeoutMs,
-        pollMs: POLL_MS,
-        drainMs,
-      },
-    ),
-  );
-}
-
-const maxRunsOfGraph = ({ graphs }: Config): ReadonlyMap<string, number> =>
-  new Map(
-    Object.entries(graphs).flatMap(([id, { maxConcurrency }]) =>
-      maxConcurrency === null ? [] : [[id, maxConcurrency] as const],
-    ),
-  );
-
-function startJobs(started: ClosingStack, options: ServerOptions, parts: WorkerParts): RunWorker | null {
-  const { environment, log } = options;
-  const { db, services } = parts;
-  const worker = startWorker(started, options, parts);
-  started.use(repeat(services.settleWatchedRuns, { name: "settle watched runs", everyMs: SETTLE_MS, log }));
-  started.use(
-    repeat(services.settleWatchedThreads, { name: "settle watched threads", everyMs: SETTLE_MS, log }),
-  );
-  started.use(
-    repeat(() => services.sweepEphemeralThreads({ olderThanMs: SWEEP_MS }), {
-      name: "sweep ephemeral threads",
-      everyMs: SWEEP_MS,
-      log,
-    }),
-  );
-  started.use(
-    repeat(() => pruneRunEvents(db, environment.resumableTtlMs), {
-      name: "prune run events",
-      everyMs: SWEEP_MS / 2,
-      log,
-    }),
-  );
-  started.use(
-    repeat(services.sweepIdempotencyKeys, { name: "sweep idempotency keys", everyMs: SWEEP_MS, log }),
-  );
-  started.use(
-    repeat(
-      () =>
-        services.recoverExpiredRuns({
-          maxRetries: environment.maxRetries,
-          timeoutMs: environment.runTimeoutMs,
-        }),
-      {
-        name: "recover expired runs",
-        everyMs: environment.leaseMs / 3,
-        log,
-      },
-    ),
-  );
-  return worker;
-}
 
 interface HttpParts {
   readonly services: Services;
